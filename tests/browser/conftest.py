@@ -1,0 +1,76 @@
+"""A real Chromium and real notebook servers, for tests that do what a person does."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.browser.servers import Server, jupyter_server
+
+ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+# What the hosts themselves say in the console of an empty notebook.
+HOSTS_OWN_ERRORS = re.compile("$^")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser per module: Playwright's loop must not outlive the tests that need it."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    executable = next(filter(None, map(shutil.which, names)), None)
+    if executable is None:
+        pytest.fail("the browser tests need Chromium: run `make test` or install it", pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page that must log no error; a picture of how it ended is kept in test-artifacts/."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: note_error(message, errors))
+    yield page
+    ARTIFACTS.mkdir(exist_ok=True)
+    name = re.sub(r"\W+", "-", request.node.name).strip("-")
+    page.screenshot(path=ARTIFACTS / f"{name}.png")
+    context.close()
+    assert errors == [], "the page logged errors"
+
+
+def note_error(message: ConsoleMessage, errors: list[str]) -> None:
+    if message.type == "error" and not HOSTS_OWN_ERRORS.search(message.text):
+        errors.append(f"{message.text} ({message.location.get('url')})")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A JupyterLab for the whole run; each test opens a notebook and a kernel of its own."""
+    with jupyter_server("lab", tmp_path_factory.mktemp("lab")) as server:
+        yield server
