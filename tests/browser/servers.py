@@ -75,7 +75,7 @@ def marimo_server(home: Path, notebook: Path) -> Iterator[Server]:
     port = free_port()
     command = [
         sys.executable, "-m", "marimo", "--quiet", "run", str(notebook), "--headless",
-        "--host=127.0.0.1", f"--port={port}", "--no-token", "--skip-update-check",
+        "--host=127.0.0.1", f"--port={port}", "--no-token",
     ]  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     with process(command, home, url + "/health", {}):
