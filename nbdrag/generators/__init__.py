@@ -1,0 +1,1 @@
+"""Latent to image: the networks and their files."""
