@@ -47,7 +47,7 @@ bench: $(VENV)/.test $(BUNDLE)
 
 build: $(VENV)/.test $(BUNDLE)
 	rm -rf dist
-	$(BIN)/python -m build --installer pip --outdir dist
+	$(BIN)/python -m build --no-isolation --outdir dist
 	$(BIN)/python tools/release_check.py dist/*.whl
 
 clean:
@@ -71,7 +71,7 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.lab
 
 $(VENV)/.lint: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP_INSTALL) -e '.[lint,test]'
+	$(PIP_INSTALL) -e '.[lint]'
 	@touch $@
 
 js/node_modules/.package-lock.json: js/package-lock.json
