@@ -116,6 +116,7 @@ def run(python: Path, code: str) -> str:
     """Run code in the new environment, in an empty folder, with no program on PATH but Python."""
     done = subprocess.run(
         [python, "-c", code],
+        check=False,
         cwd=python.parents[1],
         env={"PATH": str(python.parent), "HOME": str(python.parents[1])},
         capture_output=True,

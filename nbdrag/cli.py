@@ -1,0 +1,113 @@
+"""The command line: `nbdrag lab`, `nbdrag bench` and `nbdrag recipe replay`.
+
+Each command is a function of its arguments. It raises `ValueError` or `OSError` for what a user
+can mend, and `main` prints that without a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command, and give its exit status: 0, or 2 for a wish that cannot be met."""
+    # What a command does not know goes on to the program that it starts.
+    known, rest = parser().parse_known_args(arguments)
+    command: Callable[..., int] = known.command
+    if rest and command is recipe_replay:
+        parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        return command(known, rest)
+    except (ValueError, OSError) as error:
+        print(f"nbdrag: {error}", file=sys.stderr)
+        return 2
+
+
+def lab(known: argparse.Namespace, rest: list[str]) -> int:
+    """Open JupyterLab on a notebook."""
+    notebook: Path | None = known.notebook
+    if notebook is not None and not notebook.is_file():
+        raise FileNotFoundError(f"there is no notebook {str(notebook)!r}")
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise ValueError("JupyterLab is not installed; add it with: pip install 'nbdrag[lab]'")
+    command = [sys.executable, "-m", "jupyterlab"]
+    if notebook is not None:
+        command.append(str(notebook))
+    if known.port is not None:
+        command.append(f"--ServerApp.port={known.port}")
+    if known.no_browser:
+        command.append("--no-browser")
+    return run([*command, *rest])
+
+
+def bench(known: argparse.Namespace, rest: list[str]) -> int:
+    """Run one of the benchmarks, or say which there are."""
+    folder = Path(__file__).parents[1] / "benchmarks"
+    names = sorted(path.stem for path in folder.glob("[a-z]*.py"))
+    if not names:
+        raise ValueError(
+            "the benchmarks are not part of an installed nbdrag: run this in a checkout of its "
+            "repository, installed with: pip install -e '.[test]'"
+        )
+    if known.name is None:
+        print("\n".join(names))
+        return 0
+    if known.name not in names:
+        raise ValueError(f"there is no benchmark {known.name!r}; there are: {', '.join(names)}")
+    return run([sys.executable, "-m", f"benchmarks.{known.name}", *rest], cwd=folder.parent)
+
+
+def recipe_replay(known: argparse.Namespace, rest: list[str]) -> int:
+    """Make the picture that a saved session ended with."""
+    if not known.recipe.is_file():
+        raise FileNotFoundError(f"there is no recipe {str(known.recipe)!r}")
+    raise NotImplementedError
+
+
+def run(command: list[str], cwd: Path | None = None) -> int:
+    """Run a program in the foreground; Ctrl-C is its own affair."""
+    with subprocess.Popen(command, cwd=cwd) as program:
+        while True:
+            try:
+                return program.wait()
+            except KeyboardInterrupt:
+                continue
+
+
+def parser() -> argparse.ArgumentParser:
+    """What can be said on the command line."""
+    whole = argparse.ArgumentParser(
+        prog="nbdrag",
+        description="Edit generative images in a notebook: drag a point, it follows.",
+    )
+    whole.add_argument("--version", action="version", version=f"nbdrag {version('nbdrag')}")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+
+    lab_parser = commands.add_parser(
+        "lab",
+        help="open JupyterLab on a notebook",
+        description="Open JupyterLab on a notebook. Other options of the form --NAME=VALUE are "
+        "handed on to JupyterLab.",
+    )
+    lab_parser.add_argument("notebook", nargs="?", type=Path, help="the notebook to open")
+    lab_parser.add_argument("--port", type=int, help="the port to serve on")
+    lab_parser.add_argument("--no-browser", action="store_true", help="print the address only")
+    lab_parser.set_defaults(command=lab)
+
+    bench_parser = commands.add_parser("bench", help="run a benchmark; without a name, list them")
+    bench_parser.add_argument("name", nargs="?", help="which benchmark")
+    bench_parser.set_defaults(command=bench)
+
+    recipe_parser = commands.add_parser("recipe", help="do something with a saved session")
+    recipe_commands = recipe_parser.add_subparsers(required=True, metavar="COMMAND")
+    replay = recipe_commands.add_parser("replay", help="make the picture that a session ended with")
+    replay.add_argument("recipe", type=Path, metavar="FILE", help="the recipe, a .safetensors file")
+    replay.add_argument("picture", type=Path, metavar="OUT.png", help="where to write the picture")
+    replay.set_defaults(command=recipe_replay)
+    return whole
