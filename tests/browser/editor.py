@@ -1,0 +1,109 @@
+"""The drag editor as a person sees it: its picture, its points, and what a hand does to it.
+
+Works in every host: a test gives the editor's locator, and coordinates are image pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from playwright.sync_api import Locator, Page, expect
+
+WAIT = 60_000  # milliseconds; a limit, not a pause
+
+Point = tuple[float, float]
+
+
+def editor_on(page: Page) -> Locator:
+    """The one editor on a page, once it shows a picture from the kernel."""
+    editor = page.get_by_test_id("drag-editor")
+    expect(editor).to_have_attribute("data-state", "idle", timeout=WAIT)
+    expect(editor).not_to_have_attribute("data-frames", "0", timeout=WAIT)
+    editor.scroll_into_view_if_needed()
+    return editor
+
+
+def expect_state(editor: Locator, state: str) -> None:
+    """Wait until the editor says that it is in a state, such as "running" or "idle"."""
+    expect(editor).to_have_attribute("data-state", state, timeout=WAIT)
+
+
+def on_page(editor: Locator, point: Point, resolution: int = 128) -> Point:
+    """Where a point of the image lies on the page, while the editor shows all of the image."""
+    box = editor.get_by_test_id("canvas").bounding_box()
+    assert box is not None
+    scale = min(box["width"], box["height"]) / resolution
+    return (
+        box["x"] + box["width"] / 2 + (point[0] - resolution / 2) * scale,
+        box["y"] + box["height"] / 2 + (point[1] - resolution / 2) * scale,
+    )
+
+
+def place_pair(editor: Locator, handle: Point, target: Point) -> None:
+    """Click a handle, then its target."""
+    mouse = editor.page.mouse
+    before = len(points(editor))
+    mouse.click(*on_page(editor, handle))
+    mouse.click(*on_page(editor, target))
+    expect(editor.get_by_test_id(f"target-{before + 1}")).to_be_visible()
+
+
+def drag_with_mouse(editor: Locator, path: Sequence[Point]) -> None:
+    """Press at the first point, move along the others, release at the last."""
+    mouse = editor.page.mouse
+    mouse.move(*on_page(editor, path[0]))
+    mouse.down()
+    for point in path[1:]:
+        mouse.move(*on_page(editor, point), steps=4)
+    mouse.up()
+
+
+def points(editor: Locator) -> list[list[float]]:
+    """The pairs that the page shows: [handle x, handle y, target x, target y] each."""
+    return editor.evaluate(
+        """(editor) => {
+            const point = (role, i) => {
+                const { x, y } = editor.querySelector(`[data-testid="${role}-${i}"]`).dataset;
+                return [Number(x), Number(y)];
+            };
+            const pairs = editor.querySelectorAll('[data-testid^="handle-"]').length;
+            return Array.from({ length: pairs }, (_, i) =>
+                [...point("handle", i + 1), ...point("target", i + 1)]);
+        }"""
+    )
+
+
+def picture(editor: Locator) -> str:
+    """The pixels on the canvas, as a data URL; equal pixels give equal strings."""
+    return str(editor.get_by_test_id("canvas").evaluate("(canvas) => canvas.toDataURL()"))
+
+
+def different_pictures(editor: Locator, count: int) -> list[str]:
+    """Watch the canvas, one look per animation frame, until it has shown that many pictures."""
+    return editor.get_by_test_id("canvas").evaluate(
+        """async (canvas, [count, limit]) => {
+            const seen = new Set();
+            const deadline = performance.now() + limit;
+            while (seen.size < count) {
+                if (performance.now() > deadline) throw new Error(`saw ${seen.size} pictures`);
+                await new Promise(requestAnimationFrame);
+                seen.add(canvas.toDataURL());
+            }
+            return [...seen];
+        }""",
+        [count, WAIT],
+    )
+
+
+def expect_picture(editor: Locator, expected: str) -> None:
+    """Wait until the canvas shows exactly these pixels."""
+    editor.get_by_test_id("canvas").evaluate(
+        """async (canvas, [expected, limit]) => {
+            const deadline = performance.now() + limit;
+            while (canvas.toDataURL() !== expected) {
+                if (performance.now() > deadline) throw new Error("the picture is another one");
+                await new Promise(requestAnimationFrame);
+            }
+        }""",
+        [expected, WAIT],
+    )
