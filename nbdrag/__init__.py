@@ -1,0 +1,45 @@
+"""Edit generative images in a notebook cell: drag a point and the picture follows, live.
+
+Everything public is here, and loaded when it is first used: importing nbdrag alone costs next to
+nothing, and doesn't import torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbdrag import toonfaces as toonfaces
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "CheckpointError": "nbdrag.generators.checkpoint",
+    "DragEditor": "nbdrag.widgets.drag",
+    "DragOptions": "nbdrag.editing.draggan",
+    "DragStep": "nbdrag.editing.draggan",
+    "Generator": "nbdrag.generators.stylegan2",
+    "Recipe": "nbdrag.runtime.history",
+    "StepInspector": "nbdrag.widgets.inspect",
+    "drag": "nbdrag.editing.draggan",
+    "list_generators": "nbdrag.generators.zoo",
+    "load_generator": "nbdrag.generators.zoo",
+}
+"""Where each public name lives."""
+
+__all__ = [*_HOME, "__version__", "toonfaces"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name == "toonfaces":
+        return import_module("nbdrag.toonfaces")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
