@@ -1,1 +1,1 @@
-"""Latent to image: the networks and their files."""
+"""From latents to pictures: generators, their checkpoints, and the zoo of known ones."""
