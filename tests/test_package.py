@@ -46,6 +46,7 @@ def test_one_version_everywhere() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text()
     package = json.loads((ROOT / "js" / "package.json").read_text())
     assert package["version"] == version("nbdrag")
+    assert nbdrag.__version__ == version("nbdrag")
     assert f"\nversion: {version('nbdrag')}\n" in citation
     assert re.search(r"^## (\S+?),? ", changelog, re.MULTILINE)[1] == version("nbdrag")
 

@@ -1,0 +1,93 @@
+"""Open and drag in the hosts beside JupyterLab: Notebook 7, Voila and marimo."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page
+
+from tests.browser.editor import (
+    different_pictures,
+    editor_on,
+    expect_state,
+    place_pair,
+    points,
+)
+from tests.browser.lab import open_notebook, run_all, write_notebook
+from tests.browser.servers import Server, jupyter_server, marimo_server, voila_server
+
+CELLS = ("from nbdrag import DragEditor", "editor = DragEditor(seed=3)\neditor")
+
+MARIMO = """
+import marimo
+
+app = marimo.App()
+
+
+@app.cell
+def _():
+    from nbdrag import DragEditor
+
+    editor = DragEditor(seed=3)
+    editor
+    return
+
+
+if __name__ == "__main__":
+    app.run()
+"""
+
+
+@pytest.fixture(scope="module")
+def notebook_7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with jupyter_server("notebook", tmp_path_factory.mktemp("notebook")) as server:
+        write_notebook(server.notebooks / "drag.ipynb", *CELLS)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("voila")
+    write_notebook(home / "drag.ipynb", *CELLS)
+    with voila_server(home, home / "drag.ipynb") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def marimo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("marimo")
+    (home / "drag.py").write_text(MARIMO.lstrip())
+    with marimo_server(home, home / "drag.py") as server:
+        yield server
+
+
+def test_notebook_7(notebook_7: Server, page: Page) -> None:
+    open_notebook(page, notebook_7, "drag.ipynb", view="notebooks")
+    run_all(page)
+    drag_in(editor_on(page))
+
+
+def test_voila(voila: Server, page: Page) -> None:
+    page.goto(voila.url)
+    drag_in(editor_on(page))
+
+
+def test_marimo(marimo: Server, page: Page) -> None:
+    page.goto(marimo.url)
+    drag_in(editor_on(page))
+
+
+def drag_in(editor: Locator) -> None:
+    """Place a pair, start, see the picture change and the handle come closer, stop."""
+    handle, target = (64.0, 84.0), (64.0, 96.0)
+    place_pair(editor, handle, target)
+    editor.get_by_test_id("start").click()
+    different_pictures(editor, 4)
+    if editor.get_by_test_id("stop").is_visible():
+        editor.get_by_test_id("stop").click()
+    expect_state(editor, "idle")
+    [[x, y, *goal]] = points(editor)
+    assert math.dist((x, y), goal) < math.dist(handle, target)
+    assert goal == pytest.approx(target, abs=1)
