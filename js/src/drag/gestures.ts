@@ -1,0 +1,167 @@
+// Gestures: what press, move and release mean with each tool.
+//
+// Mouse, pen, finger and the keyboard's crosshair all come through here, as image coordinates.
+// Points: press on a point and move it; press on free ground and move, which draws a pair from
+// handle to target; or click the handle, then click the target. Mask tools: press, paint, release.
+
+import { clampToImage, distance, isInside, type Point } from "../shared/viewport";
+import { brushRadius, type Editor } from "./editor";
+import type { MaskTool } from "./mask";
+import { hitTest, withPoint } from "./points";
+import { isEditable, shownPairs } from "./store";
+
+export interface Press {
+  /** Image pixels. */
+  readonly at: Point;
+  /** How far from a point's centre it can be taken hold of, in image pixels. */
+  readonly reach: number;
+  /** A pen turned around, or a button that erases. */
+  readonly erases?: boolean;
+}
+
+interface Gesture {
+  move(at: Point): void;
+  /** Ends it: `true` for a release, `false` when it was taken away (a second finger, Escape). */
+  end(released: boolean): void;
+}
+
+/** What a tool turns into when it is to take away. */
+const ERASING = { brush: "eraser", eraser: "eraser", lasso: "lasso_eraser" } as const;
+
+export interface Gestures {
+  press(press: Press): void;
+  move(at: Point): void;
+  release(): void;
+  cancel(): void;
+  /** The pointer moves with no button down. */
+  hover(at: Point | null): void;
+  readonly active: boolean;
+}
+
+export function createGestures(editor: Editor): Gestures {
+  const { session, view } = editor;
+  let gesture: Gesture | null = null;
+
+  const begin = ({ at, reach, erases }: Press): Gesture | null => {
+    if (!isEditable(session.store.get())) return null;
+    const { tool } = view.get();
+    if (tool !== "points") return paint(editor, erases ? ERASING[tool] : tool, at);
+    const hit = hitTest(shownPairs(session.store.get()), at, reach);
+    const { pending } = view.get();
+    if (pending !== null) return placeTarget(editor, pending.handle, at);
+    view.dispatch({ selected: hit });
+    if (hit !== null) return movePoint(editor, at);
+    return isInside(at, editor.imageSize()) ? placeHandle(editor, at, reach) : null;
+  };
+
+  const end = (released: boolean) => {
+    const ended = gesture;
+    gesture = null;
+    ended?.end(released);
+  };
+
+  return {
+    press(press) {
+      end(false);
+      gesture = begin(press);
+    },
+    move: (at) => gesture?.move(at),
+    release: () => end(true),
+    cancel() {
+      end(false);
+      view.dispatch({ pending: null });
+    },
+    hover(at) {
+      const { pending } = view.get();
+      view.dispatch({
+        hover: at,
+        pending:
+          pending && at ? { ...pending, target: clampToImage(at, editor.imageSize()) } : pending,
+      });
+    },
+    get active() {
+      return gesture !== null;
+    },
+  };
+}
+
+/** Takes hold of the selected point where it was pressed, so that it doesn't jump. */
+function movePoint({ session, view, imageSize }: Editor, pressed: Point): Gesture {
+  const before = shownPairs(session.store.get());
+  const { selected } = view.get();
+  const [x, y] = (selected && before[selected.index]?.[selected.role]) ?? pressed;
+  let moved = false;
+  return {
+    move([px, py]) {
+      const pairs = shownPairs(session.store.get());
+      if (selected === null || selected.index >= pairs.length) return;
+      moved = true;
+      const to = clampToImage([x + px - pressed[0], y + py - pressed[1]], imageSize());
+      session.setPairs(withPoint(pairs, selected, to));
+    },
+    end(released) {
+      if (!released && moved) session.setPairs(before);
+    },
+  };
+}
+
+/** A press on free ground: a handle, and with a move its target. */
+function placeHandle(editor: Editor, handle: Point, reach: number): Gesture {
+  const { view, imageSize } = editor;
+  let dragged = false;
+  view.dispatch({ pending: { handle, target: handle } });
+  return {
+    move(at) {
+      dragged ||= distance(at, handle) > reach / 2;
+      if (dragged) view.dispatch({ pending: { handle, target: clampToImage(at, imageSize()) } });
+    },
+    end(released) {
+      const { pending } = view.get();
+      if (!released) view.dispatch({ pending: null });
+      else if (dragged && pending !== null) addPair(editor, handle, pending.target);
+      // Else it was a click: the handle waits for its target.
+    },
+  };
+}
+
+/** The second click, which can be dragged to the right place before it is let go. */
+function placeTarget(editor: Editor, handle: Point, pressed: Point): Gesture {
+  const { view, imageSize } = editor;
+  const follow = (at: Point) =>
+    view.dispatch({ pending: { handle, target: clampToImage(at, imageSize()) } });
+  follow(pressed);
+  return {
+    move: follow,
+    end(released) {
+      const { pending } = view.get();
+      if (released && pending !== null) addPair(editor, handle, pending.target);
+      else view.dispatch({ pending: null });
+    },
+  };
+}
+
+function addPair({ session, view }: Editor, handle: Point, target: Point): void {
+  const pairs = shownPairs(session.store.get());
+  session.setPairs([...pairs, { handle, target }]);
+  view.dispatch({ pending: null, selected: { index: pairs.length, role: "target" } });
+}
+
+function paint({ session, view, imageSize }: Editor, tool: MaskTool, pressed: Point): Gesture {
+  const radius = brushRadius(view.get(), imageSize());
+  let path: readonly Point[] = [pressed];
+  const show = () => session.showStroke({ tool, radius, path });
+  view.dispatch({ overlay: true });
+  show();
+  return {
+    move(at) {
+      const last = path.at(-1) ?? at;
+      // Points closer than half a pixel add nothing but bytes.
+      if (distance(at, last) < 0.5) return;
+      path = [...path, at];
+      show();
+    },
+    end(released) {
+      session.endStroke(released && (path.length > 2 || !tool.startsWith("lasso")));
+    },
+  };
+}

@@ -1,0 +1,115 @@
+// The mask: true where the image may move.
+//
+// The kernel rasterises strokes and is the truth; the page draws the same strokes meanwhile, so
+// that painting shows at once. A pixel belongs to a brush stroke when its centre lies within
+// `radius` of the path, and to a lasso when its centre lies inside the closed path (even-odd).
+
+import type { Point, Size } from "../shared/viewport";
+
+export type MaskTool = "brush" | "eraser" | "lasso" | "lasso_eraser";
+
+export interface Stroke {
+  readonly tool: MaskTool;
+  /** Image pixels. */
+  readonly radius: number;
+  readonly path: readonly Point[];
+}
+
+export interface Mask extends Size {
+  /** One byte a pixel, row by row: 1 = may move. */
+  readonly bits: Uint8Array;
+}
+
+export function filledMask({ width, height }: Size, value: 0 | 1): Mask {
+  return { width, height, bits: new Uint8Array(width * height).fill(value) };
+}
+
+/** Unpacks bits as they travel: row-major, least significant bit first. */
+export function unpackMask(packed: Uint8Array, { width, height }: Size): Mask {
+  const bits = new Uint8Array(width * height);
+  for (let i = 0; i < bits.length; i++) bits[i] = ((packed[i >> 3] ?? 0) >> (i & 7)) & 1;
+  return { width, height, bits };
+}
+
+export function isFull(mask: Mask): boolean {
+  return mask.bits.every((bit) => bit === 1);
+}
+
+export function invert(mask: Mask): Mask {
+  return { ...mask, bits: mask.bits.map((bit) => 1 - bit) };
+}
+
+/**
+ * The mask with a stroke on it; null stands for "everything may move".
+ *
+ * The first brush stroke or lasso on such an empty mask says what may move, so it starts from a
+ * mask of nothing; the first eraser stroke takes away from everything.
+ */
+export function withStroke(mask: Mask | null, stroke: Stroke, size: Size): Mask {
+  const value = stroke.tool === "brush" || stroke.tool === "lasso" ? 1 : 0;
+  const start = mask ?? filledMask(size, value === 1 ? 0 : 1);
+  const result = { ...start, bits: start.bits.slice() };
+  if (stroke.tool.startsWith("lasso")) fillPolygon(result, stroke.path, value);
+  else strokePath(result, stroke.path, stroke.radius, value);
+  return result;
+}
+
+function strokePath(mask: Mask, path: readonly Point[], radius: number, value: 0 | 1): void {
+  path.forEach((point, i) => {
+    strokeSegment(mask, path[i - 1] ?? point, point, radius, value);
+  });
+}
+
+function strokeSegment(mask: Mask, a: Point, b: Point, radius: number, value: 0 | 1): void {
+  const left = Math.max(0, Math.floor(Math.min(a[0], b[0]) - radius));
+  const right = Math.min(mask.width, Math.ceil(Math.max(a[0], b[0]) + radius));
+  const top = Math.max(0, Math.floor(Math.min(a[1], b[1]) - radius));
+  const bottom = Math.min(mask.height, Math.ceil(Math.max(a[1], b[1]) + radius));
+  const dx = b[0] - a[0];
+  const dy = b[1] - a[1];
+  const lengthSquared = dx * dx + dy * dy;
+  for (let row = top; row < bottom; row++) {
+    for (let column = left; column < right; column++) {
+      const px = column + 0.5 - a[0];
+      const py = row + 0.5 - a[1];
+      // The nearest point of the segment, as a fraction of its length.
+      const t =
+        lengthSquared === 0 ? 0 : Math.min(1, Math.max(0, (px * dx + py * dy) / lengthSquared));
+      const away = (px - t * dx) ** 2 + (py - t * dy) ** 2;
+      if (away <= radius * radius) mask.bits[row * mask.width + column] = value;
+    }
+  }
+}
+
+function fillPolygon(mask: Mask, path: readonly Point[], value: 0 | 1): void {
+  for (let row = 0; row < mask.height; row++) {
+    const crossings = scanline(path, row + 0.5);
+    for (let i = 0; i + 1 < crossings.length; i += 2) {
+      const from = Math.max(0, Math.ceil((crossings[i] ?? 0) - 0.5));
+      const to = Math.min(mask.width, Math.ceil((crossings[i + 1] ?? 0) - 0.5));
+      if (to > from) mask.bits.fill(value, row * mask.width + from, row * mask.width + to);
+    }
+  }
+}
+
+/** Where the closed path crosses the horizontal line at `y`, from left to right. */
+function scanline(path: readonly Point[], y: number): number[] {
+  const crossings: number[] = [];
+  path.forEach(([bx, by], i) => {
+    const [ax, ay] = path.at(i - 1) ?? [bx, by];
+    if (ay > y !== by > y) crossings.push(ax + ((y - ay) / (by - ay)) * (bx - ax));
+  });
+  return crossings.sort((a, b) => a - b);
+}
+
+/** The veil over what may not move: RGBA pixels, `colour` where the mask is 0, else clear. */
+export function veil(
+  mask: Mask,
+  colour: readonly [number, number, number, number],
+): Uint8ClampedArray {
+  const pixels = new Uint8ClampedArray(mask.bits.length * 4);
+  mask.bits.forEach((bit, i) => {
+    if (bit === 0) pixels.set(colour, i * 4);
+  });
+  return pixels;
+}

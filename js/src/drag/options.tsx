@@ -1,0 +1,165 @@
+// The options, folded away with their present values in sight; built from the kernel's schema.
+
+import type { JSX } from "preact";
+import { useSelect } from "../shared/hooks";
+import { Icon } from "../shared/icons";
+import type {
+  ChoiceOption,
+  NumberOption,
+  Option,
+  OptionValue,
+  SwitchOption,
+} from "../shared/protocol.gen";
+import type { Editor } from "./editor";
+import { isEditable } from "./store";
+
+type Values = Record<string, OptionValue>;
+
+/** Those worth seeing while the list is folded. */
+const IN_SUMMARY = ["space", "learning_rate", "mask_weight"];
+
+export function Options({ editor }: { editor: Editor }): JSX.Element | null {
+  const { store, ask } = editor.session;
+  const schema = useSelect(store, ({ snapshot }) => snapshot?.schema);
+  const values: Values | undefined = useSelect(store, ({ snapshot }) => snapshot?.options);
+  const can = useSelect(store, (state) => isEditable(state) && !state.snapshot?.running);
+  if (schema === undefined || values === undefined) return null;
+  return (
+    <details class="nb-section nb-options" data-testid="options">
+      <summary>
+        <Icon name="chevron" />
+        Options
+        <span class="nb-space" />
+        <span class="nb-summary">{summary(schema, values)}</span>
+      </summary>
+      {schema.map((option) => (
+        <label key={option.name} class="nb-row" title={explained(option)}>
+          <span class="nb-label">{option.label}</span>
+          <Field
+            option={option}
+            value={values[option.name] ?? null}
+            disabled={!can}
+            onChange={(value) => ask({ kind: "set_options", options: { [option.name]: value } })}
+          />
+        </label>
+      ))}
+    </details>
+  );
+}
+
+interface FieldProps<O extends Option> {
+  option: O;
+  value: OptionValue;
+  disabled: boolean;
+  /** Resolves with null when the kernel refused. */
+  onChange(value: OptionValue): Promise<unknown>;
+}
+
+function Field({ option, ...rest }: FieldProps<Option>): JSX.Element {
+  switch (option.kind) {
+    case "number":
+      return <NumberField option={option} {...rest} />;
+    case "choice":
+      return <ChoiceField option={option} {...rest} />;
+    case "switch":
+      return <SwitchField option={option} {...rest} />;
+  }
+}
+
+function NumberField({ option, value, disabled, onChange }: FieldProps<NumberOption>): JSX.Element {
+  const shown = typeof value === "number" ? String(value) : "";
+  return (
+    <input
+      class="nb-number"
+      data-testid={`option-${option.name}`}
+      type="number"
+      min={option.min}
+      max={option.max}
+      // Any value in the range is allowed; `step` is how far the arrow keys go.
+      step={option.integer ? 1 : "any"}
+      placeholder={option.automatic ?? ""}
+      value={shown}
+      disabled={disabled}
+      onKeyDown={(event) => {
+        if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+        event.preventDefault();
+        event.currentTarget.value = stepped(
+          option,
+          event.currentTarget.valueAsNumber,
+          event.key === "ArrowUp",
+        );
+      }}
+      onChange={async ({ currentTarget }) => {
+        const typed = currentTarget.valueAsNumber;
+        const empty = Number.isNaN(typed) ? null : typed;
+        // Refused: show again what holds.
+        if ((await onChange(empty)) === null) currentTarget.value = shown;
+      }}
+    />
+  );
+}
+
+/** The value one step up or down: by `step`, or by a fifth along a logarithmic scale. */
+function stepped({ scale, step, min, max }: NumberOption, value: number, up: boolean): string {
+  const from = Number.isNaN(value) ? min : value;
+  const next = scale === "log" ? from * (up ? 1.25 : 0.8) : from + (up ? step : -step);
+  return String(Number(Math.min(max, Math.max(min, next)).toPrecision(4)));
+}
+
+function ChoiceField({ option, value, disabled, onChange }: FieldProps<ChoiceOption>): JSX.Element {
+  return (
+    <select
+      data-testid={`option-${option.name}`}
+      disabled={disabled}
+      value={option.choices.findIndex((choice) => choice.value === value)}
+      onChange={({ currentTarget }) =>
+        onChange(option.choices[currentTarget.selectedIndex]?.value ?? null)
+      }
+    >
+      {option.choices.map(({ label }, index) => (
+        <option key={label} value={index}>
+          {label}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function SwitchField({ option, value, disabled, onChange }: FieldProps<SwitchOption>): JSX.Element {
+  return (
+    <input
+      data-testid={`option-${option.name}`}
+      type="checkbox"
+      disabled={disabled}
+      checked={value === true}
+      onChange={({ currentTarget }) => onChange(currentTarget.checked)}
+    />
+  );
+}
+
+function explained(option: Option): string {
+  const range =
+    option.kind === "number" ? ` Between ${option.min} and ${option.max} ${option.unit}` : "";
+  return `${option.help}${range.trimEnd()}`;
+}
+
+/** What matters most, in one glance: "W+ · 0.002 · λ 20". */
+export function summary(schema: readonly Option[], values: Values): string {
+  return schema
+    .filter(({ name }) => IN_SUMMARY.includes(name))
+    .map((option) => {
+      const value = values[option.name] ?? null;
+      if (option.kind === "choice") {
+        return option.choices.find((choice) => choice.value === value)?.label ?? "";
+      }
+      const number = typeof value === "number" ? compact(value) : "";
+      return option.symbol.length === 1 ? `${option.symbol} ${number}` : number;
+    })
+    .filter((part) => part !== "")
+    .join(" · ");
+}
+
+/** 0.002 as 2e-3: short, as papers write it. */
+function compact(value: number): string {
+  return value !== 0 && Math.abs(value) < 0.01 ? value.toExponential() : String(value);
+}

@@ -1,0 +1,148 @@
+// Pointers on the stage: mouse, pen and fingers become gestures; wheel and two fingers move the
+// view.
+
+import { distance, type Point, panBy, toImage, zoomAt } from "../shared/viewport";
+import type { Editor } from "./editor";
+import type { Gestures } from "./gestures";
+import { hitTest } from "./points";
+import { isEditable, shownPairs } from "./store";
+
+/** How far from a point's centre it can be taken hold of, in CSS pixels. */
+const REACH = { mouse: 12, pen: 14, touch: 22 };
+const LONG_PRESS_MS = 500;
+const MIDDLE = 1;
+const PEN_ERASER = 32;
+
+export function listenToPointers(
+  stage: HTMLElement,
+  editor: Editor,
+  gestures: Gestures,
+): () => void {
+  const { view } = editor;
+  const down = new Map<number, Point>();
+  let panning: number | null = null;
+  let longPress: ReturnType<typeof setTimeout> | undefined;
+
+  const onStage = (event: MouseEvent): Point => {
+    const box = stage.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  const onImage = (event: MouseEvent): Point => toImage(editor.viewport(), onStage(event));
+  const reach = (event: PointerEvent): number =>
+    (REACH[event.pointerType as keyof typeof REACH] ?? REACH.mouse) / editor.viewport().scale;
+
+  const openMenu = (event: MouseEvent, within: number) => {
+    const { store } = editor.session;
+    const hit = hitTest(shownPairs(store.get()), onImage(event), within);
+    if (hit === null || !isEditable(store.get())) return;
+    gestures.cancel();
+    view.dispatch({ selected: hit, panel: { kind: "menu", index: hit.index, at: onStage(event) } });
+  };
+
+  const onDown = (event: PointerEvent) => {
+    if (event.button > MIDDLE && event.pointerType === "mouse") return;
+    view.dispatch({ panel: null, crosshair: null });
+    const root = stage.getRootNode() as Document | ShadowRoot;
+    if (!stage.contains(root.activeElement)) stage.focus({ preventScroll: true });
+    stage.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    down.set(event.pointerId, onStage(event));
+    clearTimeout(longPress);
+    if (down.size > 1) return gestures.cancel();
+    if (event.button === MIDDLE || stage.dataset.panning !== undefined) {
+      panning = event.pointerId;
+      return;
+    }
+    if (event.pointerType === "touch") {
+      longPress = setTimeout(() => openMenu(event, reach(event)), LONG_PRESS_MS);
+    }
+    const erases = event.pointerType === "pen" && (event.buttons & PEN_ERASER) !== 0;
+    gestures.press({ at: onImage(event), reach: reach(event), erases });
+  };
+
+  const onMove = (event: PointerEvent) => {
+    const before = down.get(event.pointerId);
+    if (before === undefined) return gestures.hover(onImage(event));
+    const now = onStage(event);
+    if (distance(before, now) > 3) clearTimeout(longPress);
+    if (down.size > 1) pinch(event.pointerId, now);
+    else if (panning === event.pointerId) pan([now[0] - before[0], now[1] - before[1]]);
+    else moveAlong(event);
+    if (down.size > 1 || panning !== null) down.set(event.pointerId, now);
+    if (event.pointerType === "mouse") gestures.hover(onImage(event));
+  };
+
+  /** A fast hand moves several times per event; a stroke wants all of them. */
+  const moveAlong = (event: PointerEvent) => {
+    const steps = event.getCoalescedEvents?.() ?? [];
+    for (const step of steps.length > 0 ? steps : [event]) gestures.move(onImage(step));
+  };
+
+  const onUp = (event: PointerEvent) => {
+    clearTimeout(longPress);
+    if (!down.delete(event.pointerId)) return;
+    if (panning === event.pointerId) panning = null;
+    else if (down.size === 0) gestures.release();
+  };
+
+  const onCancel = (event: PointerEvent) => {
+    clearTimeout(longPress);
+    if (down.delete(event.pointerId)) gestures.cancel();
+  };
+
+  const pan = (by: Point) =>
+    editor.setViewport((viewport, image, size) => panBy(viewport, by, image, size));
+
+  const pinch = (moved: number, now: Point) => {
+    const before = down.get(moved);
+    const other = [...down].find(([id]) => id !== moved)?.[1];
+    if (before === undefined || other === undefined) return;
+    const factor = distance(now, other) / Math.max(1, distance(before, other));
+    const centre: Point = [(now[0] + other[0]) / 2, (now[1] + other[1]) / 2];
+    editor.setViewport((viewport, image, size) => {
+      const by: Point = [(now[0] - before[0]) / 2, (now[1] - before[1]) / 2];
+      return zoomAt(panBy(viewport, by, image, size), factor, centre, image, size);
+    });
+  };
+
+  const onWheel = (event: WheelEvent) => {
+    // The page keeps its wheel until the user has turned to the widget.
+    const root = stage.getRootNode() as Document | ShadowRoot;
+    if (!stage.contains(root.activeElement)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
+    if (event.shiftKey) return pan([-(event.deltaX || event.deltaY) * lines, 0]);
+    const factor = 2 ** ((-event.deltaY * lines) / (event.ctrlKey ? 100 : 300));
+    editor.setViewport((viewport, image, size) =>
+      zoomAt(viewport, factor, onStage(event), image, size),
+    );
+  };
+
+  const onContextMenu = (event: MouseEvent) => {
+    event.preventDefault();
+    event.stopPropagation();
+    openMenu(event, REACH.mouse / editor.viewport().scale);
+  };
+  const onLeave = () => gestures.hover(null);
+
+  const listeners: [string, (event: never) => void][] = [
+    ["pointerdown", onDown],
+    ["pointermove", onMove],
+    ["pointerup", onUp],
+    ["pointercancel", onCancel],
+    ["lostpointercapture", onUp],
+    ["pointerleave", onLeave],
+    ["wheel", onWheel],
+    ["contextmenu", onContextMenu],
+  ];
+  for (const [type, listener] of listeners) {
+    stage.addEventListener(type, listener as EventListener, { passive: false });
+  }
+  return () => {
+    clearTimeout(longPress);
+    for (const [type, listener] of listeners) {
+      stage.removeEventListener(type, listener as EventListener);
+    }
+  };
+}

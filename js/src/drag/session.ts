@@ -1,0 +1,227 @@
+// The session: one model's connection to its kernel, shared by all its views.
+//
+// It turns what the kernel says into store events, and what the user does into messages. It lives
+// in `initialize`, before any view exists, and outlives them.
+
+import { createFrameReceiver } from "../shared/frames";
+import { decodePicture, type Picture, sniffType, toBlob } from "../shared/pictures";
+import type {
+  Frame,
+  FromKernel,
+  FromPage,
+  Level,
+  Mask as MaskMessage,
+  Reply,
+  Snapshot,
+} from "../shared/protocol.gen";
+import { startPulse } from "../shared/pulse";
+import type { Point } from "../shared/viewport";
+import {
+  type Answer,
+  type HostBuffer,
+  type Model,
+  openWire,
+  throttle,
+  toBytes,
+} from "../shared/wire";
+import { type Mask, type Stroke, unpackMask } from "./mask";
+import { type Pair, toRows } from "./points";
+import { createStore, type EditorState, EMPTY, type Event, reduce, type Store } from "./store";
+
+/** At most 30 messages a second to the kernel while a point is dragged. */
+const DRAG_INTERVAL_MS = 34;
+
+/** The kernel takes no longer path in one stroke. */
+const MAX_PATH = 4096;
+
+type Told = Extract<FromPage, { kind: "ready" | "ack" | "heartbeat" }>;
+type Asked = Exclude<FromPage, Told>;
+/** A request as the user makes it; the wire numbers it. */
+export type Request = Asked extends infer M ? (M extends Asked ? Omit<M, "id"> : never) : never;
+
+export interface Session {
+  readonly store: Store<EditorState, Event>;
+  /** A view came up or came back: asks the kernel for everything it has. */
+  connect(): void;
+  /** Sends a request; an error ends up in the notice. Null when it failed. */
+  ask(request: Request): Promise<Answer<Reply> | null>;
+  /** Shows the pairs at once and tells the kernel, at most 30 times a second. */
+  setPairs(pairs: readonly Pair[]): void;
+  /** Shows a stroke that is being painted. */
+  showStroke(stroke: Stroke): void;
+  /** Sends the shown stroke, or drops it. */
+  endStroke(keep: boolean): void;
+  notify(level: Level, text: string): void;
+  /** Registers a view; frames are acknowledged while at least one is visible. */
+  addView(visible: () => boolean): () => void;
+  /** A view became visible. */
+  wake(): void;
+  close(): void;
+}
+
+export function openSession(model: Model): Session {
+  const store = createStore(EMPTY, reduce);
+  const { dispatch } = store;
+  const views = new Set<() => boolean>();
+  let revision = 0;
+  let painting: { revision: number; stroke: Stroke } | null = null;
+
+  const pulse = startPulse({
+    ready: () => wire.tell({ kind: "ready" }),
+    beat: () => wire.tell({ kind: "heartbeat" }),
+    onChange: (connection) => dispatch({ kind: "connection", connection }),
+  });
+
+  const frames = createFrameReceiver<Frame, Picture>({
+    decode: (bytes, frame) => decodePicture(bytes, frame.format),
+    show(picture, frame) {
+      const old = store.get().picture;
+      dispatch({ kind: "frame", frame, picture });
+      old?.close();
+    },
+    ack: (seq) => wire.tell({ kind: "ack", seq }),
+    visible: () => [...views].some((visible) => visible()),
+    onError: (error) => notify("error", `A frame could not be decoded: ${String(error)}`),
+  });
+
+  const wire = openWire<FromKernel, Told, Asked, Reply>(model, {
+    onMessage: (message, buffers) => receive(message, buffers[0]),
+    onLife: () => pulse.alive(),
+    onGone: () => pulse.gone(),
+  });
+
+  const receive = (message: FromKernel, bytes: Uint8Array | undefined) => {
+    switch (message.kind) {
+      case "snapshot":
+        dispatch({ kind: "snapshot", snapshot: message });
+        return dropThumbnails(new Set(message.history.map(({ id }) => id)));
+      case "frame":
+        return bytes && frames.receive(message, bytes);
+      case "mask":
+        return dispatch({ kind: "mask", mask: readMask(message, bytes) });
+      case "thumbnail":
+        return bytes && showThumbnail(message.entry, toBlob(bytes, message.format));
+      case "before":
+        return bytes && void showBefore(bytes, message.format);
+      case "status":
+        return dispatch({ kind: "notice", notice: message });
+      case "beat":
+        // Another revision than ours: something was missed.
+        if (message.revision !== store.get().snapshot?.revision) wire.tell({ kind: "ready" });
+    }
+  };
+
+  const showBefore = async (bytes: Uint8Array, format: string) => {
+    const picture = await decodePicture(bytes, format);
+    const old = store.get().before;
+    dispatch({ kind: "before", picture });
+    old?.close();
+  };
+
+  const showThumbnail = (entry: number, blob: Blob) => {
+    const old = store.get().thumbnails.get(entry);
+    dispatch({ kind: "thumbnail", entry, url: URL.createObjectURL(blob) });
+    if (old) URL.revokeObjectURL(old);
+  };
+
+  /** Frees the thumbnails of entries that are no more. */
+  const dropThumbnails = (kept: ReadonlySet<number>) => {
+    const gone = [...store.get().thumbnails].filter(([entry]) => !kept.has(entry));
+    if (gone.length === 0) return;
+    dispatch({ kind: "thumbnails-dropped", entries: gone.map(([entry]) => entry) });
+    for (const [, url] of gone) URL.revokeObjectURL(url);
+  };
+
+  const notify: Session["notify"] = (level, text) =>
+    dispatch({ kind: "notice", notice: { level, text } });
+
+  const ask: Session["ask"] = async (request) => {
+    dispatch({ kind: "asked", request: request.kind });
+    const answer = await wire.ask(request as Asked);
+    dispatch({ kind: "answered", request: request.kind });
+    if (answer === null || answer.reply.ok) return answer;
+    notify("error", answer.reply.error ?? "The kernel refused, without saying why.");
+    return null;
+  };
+
+  const sendPairs = throttle(async (mine: number, pairs: readonly Pair[]) => {
+    const answer = await ask({ kind: "set_points", points: toRows(pairs) });
+    dispatch({ kind: "draft-settled", revision: mine, ok: answer !== null });
+  }, DRAG_INTERVAL_MS);
+
+  /** What the notebook saved, for a page without a kernel and for the time until it answers. */
+  const showSaved = async () => {
+    if (store.get().connection === "live") return;
+    const saved = model.get("saved") as Partial<Snapshot> | undefined;
+    if (saved?.kind === "snapshot" && store.get().snapshot === null) {
+      dispatch({ kind: "snapshot", snapshot: { ...(saved as Snapshot), running: false } });
+    }
+    const still = model.get("still") as HostBuffer | undefined;
+    const bytes = still && toBytes(still);
+    if (!bytes?.length) return;
+    dispatch({ kind: "still", picture: await decodePicture(bytes, sniffType(bytes)) });
+  };
+  const onTrait = () => void showSaved().catch(() => undefined);
+  model.on("change:still", onTrait);
+  model.on("change:saved", onTrait);
+  onTrait();
+
+  return {
+    store,
+    connect: pulse.connect,
+    ask,
+    setPairs(pairs) {
+      revision += 1;
+      dispatch({ kind: "draft", draft: { revision, pairs } });
+      sendPairs(revision, pairs);
+    },
+    showStroke(stroke) {
+      painting ??= { revision: ++revision, stroke };
+      painting.stroke = stroke;
+      dispatch({ kind: "stroke", ...painting });
+    },
+    async endStroke(keep) {
+      if (painting === null) return;
+      const { revision: mine, stroke } = painting;
+      painting = null;
+      const answer = keep
+        ? await ask({
+            kind: "paint_mask",
+            tool: stroke.tool,
+            radius: stroke.radius,
+            path: thinned(stroke.path),
+          })
+        : null;
+      dispatch({ kind: "stroke-settled", revision: mine, ok: answer !== null });
+    },
+    notify,
+    addView(visible) {
+      views.add(visible);
+      return () => views.delete(visible);
+    },
+    wake: frames.wake,
+    close() {
+      sendPairs.cancel();
+      pulse.stop();
+      frames.close();
+      wire.close();
+      model.off("change:still", onTrait);
+      model.off("change:saved", onTrait);
+      dropThumbnails(new Set());
+    },
+  };
+}
+
+/** Null when everything may move. */
+function readMask(message: MaskMessage, bytes: Uint8Array | undefined): Mask | null {
+  return message.everywhere || bytes === undefined ? null : unpackMask(bytes, message);
+}
+
+/** A path of at most as many points as the kernel takes, first and last among them. */
+function thinned(path: readonly Point[]): [number, number][] {
+  const every = Math.ceil(path.length / MAX_PATH);
+  return path
+    .filter((_, i) => i % every === 0 || i === path.length - 1)
+    .map(([x, y]): [number, number] => [x, y])
+    .slice(-MAX_PATH);
+}

@@ -1,0 +1,84 @@
+// The view: one editor in one cell, laid out and given the keyboard.
+
+import { type JSX, render } from "preact";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useSelect } from "../shared/hooks";
+import { watchTheme } from "../shared/theme";
+import { createEditor, type Editor } from "./editor";
+import { Filmstrip } from "./filmstrip";
+import { createGestures } from "./gestures";
+import { listenToKeys } from "./keyboard";
+import { Panels } from "./panels";
+import type { Session } from "./session";
+import { Sidebar } from "./sidebar";
+import { Stage } from "./stage";
+import { StatusLine } from "./status";
+import { mode, shownStep } from "./store";
+import { Toolbar } from "./toolbar";
+
+/** Draws the session's editor into `el`; returns what takes it away again. */
+export function mountEditor(el: HTMLElement, session: Session): () => void {
+  const editor = createEditor(session);
+  render(<View editor={editor} />, el);
+  return () => render(null, el);
+}
+
+function View({ editor }: { editor: Editor }): JSX.Element {
+  const { store } = editor.session;
+  const root = useRef<HTMLDivElement>(null);
+  const gestures = useMemo(() => createGestures(editor), [editor]);
+
+  useEffect(() => {
+    if (root.current === null) return;
+    const ends = [
+      watchTheme(root.current),
+      watchVisibility(root.current, editor.session),
+      listenToKeys(root.current, editor, gestures),
+    ];
+    return () => {
+      for (const end of ends) end();
+    };
+  }, [editor, gestures]);
+
+  return (
+    <div
+      ref={root}
+      class="nbdrag"
+      tabIndex={-1}
+      data-testid="drag-editor"
+      data-lm-suppress-shortcuts="true"
+      data-jp-suppress-context-menu=""
+      data-state={useSelect(store, mode)}
+      data-step={useSelect(store, shownStep)}
+      data-frames={useSelect(store, ({ frames }) => frames)}
+      data-model-version={useSelect(store, ({ snapshot }) => snapshot?.revision ?? -1)}
+    >
+      <div class="nb-editor" role="group" aria-label="Drag editor">
+        <Toolbar editor={editor} />
+        <Stage editor={editor} gestures={gestures} />
+        <Sidebar editor={editor} />
+        <Filmstrip editor={editor} />
+        <StatusLine editor={editor} />
+        <Panels editor={editor} />
+      </div>
+    </div>
+  );
+}
+
+/** Tells the session whether somebody can see this view, so that unseen frames stop coming. */
+function watchVisibility(root: HTMLElement, session: Session): () => void {
+  let onScreen = true;
+  const visible = () => onScreen && document.visibilityState !== "hidden";
+  const removeView = session.addView(visible);
+  const observer = new IntersectionObserver((entries) => {
+    onScreen = entries.at(-1)?.isIntersecting ?? true;
+    session.wake();
+  });
+  observer.observe(root);
+  document.addEventListener("visibilitychange", session.wake);
+  return () => {
+    removeView();
+    observer.disconnect();
+    document.removeEventListener("visibilitychange", session.wake);
+  };
+}
