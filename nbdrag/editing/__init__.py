@@ -1,0 +1,1 @@
+"""Editing methods: a generator, a latent and a wish in; an iterator of steps out."""
