@@ -5,7 +5,7 @@
 import {
   actualSize,
   clamp,
-  fit,
+  fitTo,
   type Point,
   panBy,
   type Size,
@@ -99,7 +99,7 @@ export function createEditor(session: Session): Editor {
   };
   const geometry = {
     imageSize: size,
-    viewport: () => view.get().viewport ?? fit(size(), view.get().stage),
+    viewport: () => view.get().viewport ?? fitTo(size(), view.get().stage),
     setViewport: (change: (v: Viewport, image: Size, stage: Size) => Viewport | null) =>
       view.dispatch({ viewport: change(geometry.viewport(), size(), view.get().stage) }),
   };

@@ -12,39 +12,38 @@ export function Filmstrip({ editor }: { editor: Editor }): JSX.Element {
   const cursor = useSelect(store, ({ snapshot }) => snapshot?.cursor ?? 0);
   const thumbnails = useSelect(store, (state) => state.thumbnails);
   const can = useSelect(store, isEditable);
-  const current = useRef<HTMLButtonElement>(null);
+  const strip = useRef<HTMLOListElement>(null);
   const entries = history ?? [];
 
   useEffect(() => {
     // Scrolls the strip alone: `scrollIntoView` would move the notebook too.
-    const strip = current.current?.parentElement;
-    if (!strip || !current.current) return;
-    const { offsetLeft, offsetWidth } = current.current;
-    if (offsetLeft < strip.scrollLeft) strip.scrollLeft = offsetLeft;
-    const over = offsetLeft + offsetWidth - strip.clientWidth;
-    if (over > strip.scrollLeft) strip.scrollLeft = over;
+    const current = strip.current?.children[cursor];
+    if (!strip.current || !(current instanceof HTMLElement)) return;
+    const { offsetLeft: left, offsetWidth: width } = current;
+    const { scrollLeft, clientWidth } = strip.current;
+    strip.current.scrollLeft = Math.min(left, Math.max(scrollLeft, left + width - clientWidth));
   }, [cursor, entries.length]);
 
   return (
     <div class="nb-film" data-testid="filmstrip">
-      <div class="nb-strip" role="group" aria-label="History">
+      <ol ref={strip} class="nb-strip" aria-label="History">
         {entries.map(({ id, label }, index) => (
-          <button
-            key={id}
-            ref={index === cursor ? current : null}
-            type="button"
-            class={index > cursor ? "nb-thumb nb-undone" : "nb-thumb"}
-            data-testid={`history-${index}`}
-            aria-current={index === cursor}
-            aria-label={`${index === 0 ? "Start" : `Edit ${index}`}: ${label}`}
-            title={label}
-            disabled={!can}
-            onClick={() => index !== cursor && ask({ kind: "go_to", index })}
-          >
-            {thumbnails.has(id) ? <img src={thumbnails.get(id)} alt="" /> : index}
-          </button>
+          <li key={id}>
+            <button
+              type="button"
+              class={index > cursor ? "nb-thumb nb-undone" : "nb-thumb"}
+              data-testid={`history-${index}`}
+              aria-current={index === cursor}
+              aria-label={`${index === 0 ? "Start" : `Edit ${index}`}: ${label}`}
+              title={label}
+              disabled={!can}
+              onClick={() => index !== cursor && ask({ kind: "go_to", index })}
+            >
+              {thumbnails.has(id) ? <img src={thumbnails.get(id)} alt="" /> : index}
+            </button>
+          </li>
         ))}
-      </div>
+      </ol>
       <span class="nb-count" data-testid="edits">
         {Math.max(0, cursor)} of {Math.max(0, entries.length - 1)} edits
       </span>

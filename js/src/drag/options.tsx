@@ -1,6 +1,7 @@
 // The options, folded away with their present values in sight; built from the kernel's schema.
 
 import type { JSX } from "preact";
+import { useId } from "preact/hooks";
 import { useSelect } from "../shared/hooks";
 import { Icon } from "../shared/icons";
 import type {
@@ -20,6 +21,7 @@ const IN_SUMMARY = ["space", "learning_rate", "mask_weight"];
 
 export function Options({ editor }: { editor: Editor }): JSX.Element | null {
   const { store, ask } = editor.session;
+  const id = useId();
   const schema = useSelect(store, ({ snapshot }) => snapshot?.schema);
   const values: Values | undefined = useSelect(store, ({ snapshot }) => snapshot?.options);
   const can = useSelect(store, (state) => isEditable(state) && !state.snapshot?.running);
@@ -33,21 +35,24 @@ export function Options({ editor }: { editor: Editor }): JSX.Element | null {
         <span class="nb-summary">{summary(schema, values)}</span>
       </summary>
       {schema.map((option) => (
-        <label key={option.name} class="nb-row" title={explained(option)}>
-          <span class="nb-label">{option.label}</span>
+        <div key={option.name} class="nb-row" title={explained(option)}>
+          <label for={`${id}-${option.name}`}>{option.label}</label>
+          <span class="nb-space" />
           <Field
+            id={`${id}-${option.name}`}
             option={option}
             value={values[option.name] ?? null}
             disabled={!can}
             onChange={(value) => ask({ kind: "set_options", options: { [option.name]: value } })}
           />
-        </label>
+        </div>
       ))}
     </details>
   );
 }
 
 interface FieldProps<O extends Option> {
+  id: string;
   option: O;
   value: OptionValue;
   disabled: boolean;
@@ -66,11 +71,18 @@ function Field({ option, ...rest }: FieldProps<Option>): JSX.Element {
   }
 }
 
-function NumberField({ option, value, disabled, onChange }: FieldProps<NumberOption>): JSX.Element {
+function NumberField({
+  id,
+  option,
+  value,
+  disabled,
+  onChange,
+}: FieldProps<NumberOption>): JSX.Element {
   const shown = typeof value === "number" ? String(value) : "";
   return (
     <input
       class="nb-number"
+      id={id}
       data-testid={`option-${option.name}`}
       type="number"
       min={option.min}
@@ -106,9 +118,16 @@ function stepped({ scale, step, min, max }: NumberOption, value: number, up: boo
   return String(Number(Math.min(max, Math.max(min, next)).toPrecision(4)));
 }
 
-function ChoiceField({ option, value, disabled, onChange }: FieldProps<ChoiceOption>): JSX.Element {
+function ChoiceField({
+  id,
+  option,
+  value,
+  disabled,
+  onChange,
+}: FieldProps<ChoiceOption>): JSX.Element {
   return (
     <select
+      id={id}
       data-testid={`option-${option.name}`}
       disabled={disabled}
       value={option.choices.findIndex((choice) => choice.value === value)}
@@ -125,9 +144,16 @@ function ChoiceField({ option, value, disabled, onChange }: FieldProps<ChoiceOpt
   );
 }
 
-function SwitchField({ option, value, disabled, onChange }: FieldProps<SwitchOption>): JSX.Element {
+function SwitchField({
+  id,
+  option,
+  value,
+  disabled,
+  onChange,
+}: FieldProps<SwitchOption>): JSX.Element {
   return (
     <input
+      id={id}
       data-testid={`option-${option.name}`}
       type="checkbox"
       disabled={disabled}

@@ -5,14 +5,16 @@
 
 import { createFrameReceiver } from "../shared/frames";
 import { decodePicture, type Picture, sniffType, toBlob } from "../shared/pictures";
-import type {
-  Frame,
-  FromKernel,
-  FromPage,
-  Level,
-  Mask as MaskMessage,
-  Reply,
-  Snapshot,
+import {
+  type Frame,
+  type FromKernel,
+  type FromPage,
+  type Level,
+  LIMITS,
+  type Mask as MaskMessage,
+  PROTOCOL,
+  type Reply,
+  type Snapshot,
 } from "../shared/protocol.gen";
 import { startPulse } from "../shared/pulse";
 import type { Point } from "../shared/viewport";
@@ -30,9 +32,6 @@ import { createStore, type EditorState, EMPTY, type Event, reduce, type Store } 
 
 /** At most 30 messages a second to the kernel while a point is dragged. */
 const DRAG_INTERVAL_MS = 34;
-
-/** The kernel takes no longer path in one stroke. */
-const MAX_PATH = 4096;
 
 type Told = Extract<FromPage, { kind: "ready" | "ack" | "heartbeat" }>;
 type Asked = Exclude<FromPage, Told>;
@@ -67,7 +66,7 @@ export function openSession(model: Model): Session {
   let painting: { revision: number; stroke: Stroke } | null = null;
 
   const pulse = startPulse({
-    ready: () => wire.tell({ kind: "ready" }),
+    ready: () => wire.tell({ kind: "ready", protocol: PROTOCOL }),
     beat: () => wire.tell({ kind: "heartbeat" }),
     onChange: (connection) => dispatch({ kind: "connection", connection }),
   });
@@ -93,6 +92,7 @@ export function openSession(model: Model): Session {
   const receive = (message: FromKernel, bytes: Uint8Array | undefined) => {
     switch (message.kind) {
       case "snapshot":
+        if (message.protocol !== PROTOCOL) return refuse(message.protocol);
         dispatch({ kind: "snapshot", snapshot: message });
         return dropThumbnails(new Set(message.history.map(({ id }) => id)));
       case "frame":
@@ -107,9 +107,15 @@ export function openSession(model: Model): Session {
         return dispatch({ kind: "notice", notice: message });
       case "beat":
         // Another revision than ours: something was missed.
-        if (message.revision !== store.get().snapshot?.revision) wire.tell({ kind: "ready" });
+        if (message.revision !== store.get().snapshot?.revision) pulse.connect();
     }
   };
+
+  const refuse = (protocol: number) =>
+    notify(
+      "error",
+      `This page speaks protocol ${PROTOCOL}, the kernel ${protocol}: save the notebook and reload the page.`,
+    );
 
   const showBefore = async (bytes: Uint8Array, format: string) => {
     const picture = await decodePicture(bytes, format);
@@ -139,7 +145,11 @@ export function openSession(model: Model): Session {
     dispatch({ kind: "asked", request: request.kind });
     const answer = await wire.ask(request as Asked);
     dispatch({ kind: "answered", request: request.kind });
-    if (answer === null || answer.reply.ok) return answer;
+    if (answer === null) return null;
+    if (answer.reply.ok) {
+      dispatch({ kind: "error-over" });
+      return answer;
+    }
     notify("error", answer.reply.error ?? "The kernel refused, without saying why.");
     return null;
   };
@@ -219,9 +229,9 @@ function readMask(message: MaskMessage, bytes: Uint8Array | undefined): Mask | n
 
 /** A path of at most as many points as the kernel takes, first and last among them. */
 function thinned(path: readonly Point[]): [number, number][] {
-  const every = Math.ceil(path.length / MAX_PATH);
+  const every = Math.ceil(path.length / LIMITS.path);
   return path
     .filter((_, i) => i % every === 0 || i === path.length - 1)
     .map(([x, y]): [number, number] => [x, y])
-    .slice(-MAX_PATH);
+    .slice(-LIMITS.path);
 }

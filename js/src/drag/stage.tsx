@@ -35,6 +35,7 @@ export function Stage({ editor, gestures }: { editor: Editor; gestures: Gestures
       class="nb-stage"
       data-testid="stage"
       data-tool={tool}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: an application is interactive
       tabIndex={0}
       role="application"
       aria-roledescription="image editor"
@@ -153,8 +154,8 @@ function Overlay({ editor }: { editor: Editor }): JSX.Element | null {
       )}
       {own.pending && (
         <>
-          <Dot role="target" position={at(own.pending.target)} />
-          <Dot role="handle" position={at(own.pending.handle)} />
+          <Dot as="target" position={at(own.pending.target)} />
+          <Dot as="handle" position={at(own.pending.handle)} />
         </>
       )}
     </div>
@@ -208,10 +209,10 @@ function PointElement({
   );
 }
 
-function Dot({ role, position }: { role: Role; position: Point }): JSX.Element {
+function Dot({ as, position }: { as: Role; position: Point }): JSX.Element {
   return (
     <div
-      class={`nb-point nb-${role}`}
+      class={`nb-point nb-${as}`}
       style={`transform: translate(${position[0]}px, ${position[1]}px)`}
     />
   );

@@ -63,6 +63,7 @@ export type Event =
   | { kind: "thumbnail"; entry: number; url: string }
   | { kind: "thumbnails-dropped"; entries: readonly number[] }
   | { kind: "notice"; notice: Notice | null }
+  | { kind: "error-over" }
   | { kind: "draft"; draft: Draft }
   | { kind: "draft-settled"; revision: number; ok: boolean }
   | { kind: "stroke"; revision: number; stroke: Stroke }
@@ -115,6 +116,10 @@ export function reduce(state: EditorState, event: Event): EditorState {
     }
     case "notice":
       return { ...state, notice: event.notice };
+    case "error-over":
+      // A request went well: an earlier one's error is no more news.
+      if (state.notice?.level !== "error") return state;
+      return { ...state, notice: state.snapshot?.status ?? null };
     case "draft":
       return { ...state, draft: event.draft };
     case "draft-settled":

@@ -53,14 +53,14 @@ function View({ editor }: { editor: Editor }): JSX.Element {
       data-frames={useSelect(store, ({ frames }) => frames)}
       data-model-version={useSelect(store, ({ snapshot }) => snapshot?.revision ?? -1)}
     >
-      <div class="nb-editor" role="group" aria-label="Drag editor">
+      <section class="nb-editor" aria-label="Drag editor">
         <Toolbar editor={editor} />
         <Stage editor={editor} gestures={gestures} />
         <Sidebar editor={editor} />
         <Filmstrip editor={editor} />
         <StatusLine editor={editor} />
         <Panels editor={editor} />
-      </div>
+      </section>
     </div>
   );
 }

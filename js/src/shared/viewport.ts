@@ -22,7 +22,7 @@ const MAX_SCALE = 64;
 const KEEP_IN_SIGHT = 32;
 
 /** The whole image, centred. */
-export function fit(image: Size, stage: Size): Viewport {
+export function fitTo(image: Size, stage: Size): Viewport {
   return centred(Math.min(stage.width / image.width, stage.height / image.height), image, stage);
 }
 
@@ -55,7 +55,7 @@ export function zoomAt(
   image: Size,
   stage: Size,
 ): Viewport {
-  const least = Math.min(1, fit(image, stage).scale);
+  const least = Math.min(1, fitTo(image, stage).scale);
   const scale = clamp(viewport.scale * factor, least, MAX_SCALE);
   const [x, y] = toImage(viewport, anchor);
   return keepInSight({ scale, x: anchor[0] - x * scale, y: anchor[1] - y * scale }, image, stage);
