@@ -1,0 +1,227 @@
+"""The layers of StyleGAN2: modulated convolutions and the resampling between sizes.
+
+How w steers a convolution. An affine layer turns w into styles s, one per input channel. StyleGAN2
+scales the weights, w'[o,i] = s[i] w[o,i], and then divides by the norm of each output filter
+("demodulation"), which keeps signals at unit variance. Both factors are constant over the picture,
+so they can move out of the convolution:
+
+    conv(x, s w) / norm  =  conv(s x, w) / norm
+
+The right-hand side is what we compute. All pictures of a batch share one weight tensor, so there is
+no grouped convolution; and when a drag needs gradients only for ws, the weights need none, which
+halves the backward pass.
+
+Parameters are stored at unit variance and scaled when used (equalised learning rate), so that one
+step size suits all layers. They keep their type; features may be computed in another, and then the
+styles and the demodulation still are not.
+
+References
+----------
+Karras et al., Analyzing and Improving the Image Quality of StyleGAN, CVPR 2020, Sec. 2.2.
+Karras et al., Progressive Growing of GANs, ICLR 2018, Sec. 4.1 (equalised learning rate).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nbdrag.generators.config import StyleGAN2Config
+
+SLOPE = 0.2  # of the leaky rectifier
+RELU_GAIN = math.sqrt(2)  # makes up for the variance that the rectifier takes away
+
+Noise: TypeAlias = Literal["const", "none"] | torch.Generator
+
+
+class StyledConv(nn.Module):
+    """A modulated and demodulated 3x3 convolution, noise, bias, leaky rectifier.
+
+    Parameters
+    ----------
+    config : StyleGAN2Config
+    inputs : int
+        Channels of the input.
+    resolution : int
+        Of the output, in pixels.
+    rng : torch.Generator
+        Source of the initial weights.
+    upsamples : bool
+        Whether the input has half the resolution.
+    gain : float
+        Factor on the output.
+    """
+
+    resample_filter: Tensor
+    noise_const: Tensor
+
+    def __init__(
+        self,
+        config: StyleGAN2Config,
+        inputs: int,
+        resolution: int,
+        rng: torch.Generator,
+        *,
+        upsamples: bool = False,
+        gain: float = 1.0,
+    ) -> None:
+        super().__init__()
+        outputs = config.channels(resolution)
+        self.affine = Dense(config.w_dim, inputs, rng, bias=1.0)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3, generator=rng))
+        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.register_buffer("resample_filter", binomial_filter())
+        self.register_buffer("noise_const", torch.randn(resolution, resolution, generator=rng))
+        self.upsamples = upsamples
+        self.gain = gain * RELU_GAIN
+        self.clamp = None if config.conv_clamp is None else config.conv_clamp * gain
+
+    def forward(self, x: Tensor, w: Tensor, noise: Noise) -> Tensor:
+        """Convolve features [N, C, h, h] as told by w, [N, w_dim]."""
+        styles = self.affine(w)
+        weight = self.weight.to(x.dtype)
+        x = x * styles.to(x.dtype)[:, :, None, None]
+        if self.upsamples:
+            x = upsampling_conv(x, weight, self.resample_filter)
+        else:
+            x = functional.conv2d(x, weight, padding=1)
+        # The rectifier is linear along every ray, so its gain can be applied to what goes in.
+        scale = (demodulation(self.weight, styles) * self.gain).to(x.dtype)
+        bias = (self.bias * self.gain).to(x.dtype)
+        x = torch.addcmul(bias[:, None, None], x, scale[:, :, None, None])
+        if noise != "none":
+            x = x + (self.draw(noise, len(x)) * (self.noise_strength * self.gain)).to(x.dtype)
+        x = functional.leaky_relu(x, SLOPE)
+        return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
+
+    def draw(self, noise: Noise, n: int) -> Tensor:
+        """Give the learned noise, [h, h], or fresh noise for each of n pictures, [n, 1, h, h]."""
+        if not isinstance(noise, torch.Generator):
+            return self.noise_const
+        fresh = torch.randn(n, 1, *self.noise_const.shape, generator=noise, device=noise.device)
+        return fresh.to(self.noise_const)
+
+    if TYPE_CHECKING:
+        __call__ = forward
+
+
+class ToRGB(nn.Module):
+    """A modulated 1x1 convolution to three channels, not demodulated."""
+
+    def __init__(self, config: StyleGAN2Config, resolution: int, rng: torch.Generator) -> None:
+        super().__init__()
+        inputs = config.channels(resolution)
+        self.affine = Dense(config.w_dim, inputs, rng, bias=1.0)
+        self.weight = nn.Parameter(torch.randn(3, inputs, 1, 1, generator=rng))
+        self.bias = nn.Parameter(torch.zeros(3))
+        self.gain = 1 / math.sqrt(inputs)
+        self.clamp = config.conv_clamp
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Map features [N, C, h, h] to RGB [N, 3, h, h] in the type of w.
+
+        Three output channels make the modulated weights, [N, 3, C], far smaller than the features,
+        so here they are what is scaled.
+        """
+        n, _, height, width = x.shape
+        weight = self.weight[:, :, 0, 0] * (self.affine(w) * self.gain)[:, None]
+        rgb = torch.bmm(weight.to(x.dtype), x.flatten(2)).to(w.dtype) + self.bias[:, None]
+        rgb = rgb.view(n, 3, height, width)
+        return rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)
+
+    if TYPE_CHECKING:
+        __call__ = forward
+
+
+class Shortcut(nn.Module):
+    """The linear path around a residual block: 1x1 convolution, then doubling."""
+
+    resample_filter: Tensor
+
+    def __init__(self, inputs: int, outputs: int, rng: torch.Generator, *, gain: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 1, 1, generator=rng))
+        self.register_buffer("resample_filter", binomial_filter())
+        self.gain = gain / math.sqrt(inputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map features [N, C, h, h] to [N, C', 2h, 2h]."""
+        x = functional.conv2d(x, (self.weight * self.gain).to(x.dtype))
+        return upsample(x, self.resample_filter)
+
+    if TYPE_CHECKING:
+        __call__ = forward
+
+
+class Dense(nn.Module):
+    """A linear layer; `learning_rate` scales all its steps."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        rng: torch.Generator,
+        *,
+        bias: float = 0.0,
+        learning_rate: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, generator=rng) / learning_rate)
+        self.bias = nn.Parameter(torch.full((outputs,), bias))
+        self.weight_gain = learning_rate / math.sqrt(inputs)
+        self.bias_gain = learning_rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N, inputs] to [N, outputs]."""
+        bias = self.bias if self.bias_gain == 1 else self.bias * self.bias_gain
+        return functional.linear(x, self.weight * self.weight_gain, bias)
+
+    if TYPE_CHECKING:
+        __call__ = forward
+
+
+def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
+    """One over the norm of every modulated output filter, shape [N, O] (CVPR 2020, Eq. 3)."""
+    squared = weight.square().sum(dim=(2, 3))
+    return (styles.square() @ squared.T + 1e-8).rsqrt()
+
+
+# ----------------------------------------------------------------------------------- resampling
+# The filter is an argument because official checkpoints carry it, once per layer.
+
+
+def binomial_filter() -> Tensor:
+    """The resampling filter [1, 3, 3, 1] in both axes, [4, 4], summing to one."""
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
+    return torch.outer(taps, taps) / 64
+
+
+def upsample(x: Tensor, taps: Tensor) -> Tensor:
+    """Double the size of [N, C, H, W]: zeros in between, then the filter."""
+    channels = x.shape[1]
+    kernel = (4 * taps).to(x.dtype).expand(channels, 1, 4, 4)
+    return functional.conv_transpose2d(x, kernel, stride=2, padding=1, groups=channels)
+
+
+def upsampling_conv(x: Tensor, weight: Tensor, taps: Tensor) -> Tensor:
+    """Double the size while convolving with `weight`, [O, C, 3, 3].
+
+    A transposed convolution puts the zeros in between and convolves, without computing with the
+    zeros; the filter follows, one channel at a time.
+    """
+    channels = len(weight)
+    x = functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+    kernel = (4 * taps).to(x.dtype).expand(channels, 1, 4, 4)
+    return functional.conv2d(x, kernel, padding=1, groups=channels)
+
+
+def downsample(x: Tensor, taps: Tensor) -> Tensor:
+    """Halve the size of [N, C, H, W]: the filter, then every other pixel."""
+    channels = x.shape[1]
+    kernel = taps.to(x.dtype).expand(channels, 1, 4, 4)
+    return functional.conv2d(x, kernel, stride=2, padding=1, groups=channels)
