@@ -351,7 +351,7 @@ def _set_learning_rate(optimiser: torch.optim.Optimizer, learning_rate: float) -
 
 def _gradient_norm(network: nn.Module) -> float:
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    return torch.stack(torch._foreach_norm(gradients)).norm().item()
+    return float(torch.stack(torch._foreach_norm(gradients)).norm())
 
 
 @contextmanager
