@@ -115,7 +115,12 @@ export interface Heartbeat {
   kind: "heartbeat";
 }
 
-/** All handle and target points, in place of those before: [handle x, y, target x, y]. */
+/**
+ * All handle and target points, in place of those before: [handle x, y, target x, y].
+ *
+ * While an edit runs, only targets can be moved, and their number stays: the edit ends and the
+ * next one goes on from the present picture, with the handles where tracking has them.
+ */
 export interface SetPoints {
   kind: "set_points";
   id: number;
@@ -125,10 +130,10 @@ export interface SetPoints {
 /**
  * One stroke on the mask.
  *
- * brush and eraser draw a round-ended line of `radius` pixels along `path`; lasso and
- * lasso_eraser fill the polygon of `path` (`radius` is ignored). The erasers take away from where
- * the picture may move. Without a mask yet, a brush or lasso starts from nothing and an eraser
- * from the whole picture.
+ * brush and eraser cover what is within `radius` pixels of the line along `path`; lasso and
+ * lasso_eraser what the closed path winds around, where it crosses itself too (non-zero winding;
+ * `radius` is ignored). The erasers take away from where the picture may move. Without a mask
+ * yet, a brush or lasso starts from nothing and an eraser from the whole picture.
  */
 export interface PaintMask {
   kind: "paint_mask";

@@ -1,0 +1,73 @@
+"""What the page's options panel shows: the fields of the options, for one generator."""
+
+from __future__ import annotations
+
+from dataclasses import Field, fields
+from typing import Any
+
+from nbdrag.editing.draggan import DragOptions
+from nbdrag.generators.stylegan2 import Generator
+from nbdrag.widgets.protocol import Choice, ChoiceOption, NumberOption, Option, SwitchOption
+
+UNITS = {"patch_radius": "px", "search_radius": "px", "tolerance": "px", "max_steps": "steps"}
+SYMBOLS = {"mask_weight": "λ", "patch_radius": "r₁", "search_radius": "r₂"}
+AUTOMATIC = {"tolerance": "1 px up to five points, else 2", "feature_block": "automatic"}
+LOGARITHMIC = {"learning_rate"}
+WORDS = {"w+": "W+", "w": "W"}
+
+
+def option_schema(generator: Generator) -> list[Option]:
+    """The options of a drag with their labels, ranges and the defaults that suit `generator`."""
+    defaults = DragOptions.for_generator(generator)
+    return [_option(field, getattr(defaults, field.name), generator) for field in fields(defaults)]
+
+
+def fitting(options: DragOptions, generator: Generator) -> DragOptions:
+    """The options themselves, if they suit the generator.
+
+    Raises
+    ------
+    ValueError
+        If they name a block or layers that the generator hasn't got.
+    """
+    for option in option_schema(generator):
+        value = getattr(options, option.name)
+        if isinstance(option, ChoiceOption):
+            allowed = [choice.value for choice in option.choices]
+            if value not in allowed:
+                raise ValueError(f"{option.name} is {value!r}; this generator has {allowed}.")
+        elif isinstance(option, NumberOption) and value is not None and value > option.max:
+            raise ValueError(
+                f"{option.name} is {value!r}; for this generator it is {option.max:g} at most."
+            )
+    return options
+
+
+def _option(field: Field[Any], default: Any, generator: Generator) -> Option:
+    meta, name = field.metadata, field.name
+    common = {
+        "name": name,
+        "label": meta["label"],
+        "symbol": SYMBOLS.get(name, ""),
+        "help": meta["help"],
+        "default": default,
+    }
+    if name == "feature_block":
+        blocks = [Choice(value=None, label=AUTOMATIC[name])]
+        blocks += [Choice(value=r, label=f"{r} × {r}") for r in generator.block_resolutions]
+        return ChoiceOption(**common, choices=blocks)
+    if meta["kind"] == "switch":
+        return SwitchOption(**common)
+    if meta["kind"] == "choice":
+        choices = [Choice(value=value, label=WORDS.get(value, value)) for value in meta["choices"]]
+        return ChoiceOption(**common, choices=choices)
+    return NumberOption(
+        **common,
+        unit=UNITS.get(name, ""),
+        min=meta["low"],
+        max=generator.num_ws if name == "movable_layers" else meta["high"],
+        step=meta["step"],
+        integer=meta["whole"],
+        scale="log" if name in LOGARITHMIC else "linear",
+        automatic=AUTOMATIC.get(name) if meta["optional"] else None,
+    )
