@@ -1,0 +1,1 @@
+"""Runs an edit beside the kernel's main thread, shows it, and remembers it."""
