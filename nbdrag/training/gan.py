@@ -347,7 +347,8 @@ def _train_from(parsed: argparse.Namespace) -> None:
     write_options(options, out)
 
     size = options.generator.resolution
-    pool = open_pool(parsed.pool_file or out / "pool.npy", count=parsed.pool, size=size)
+    file = parsed.pool_file or out / "pool.npy"
+    pool = open_pool(file, count=parsed.pool, size=size, device=parsed.device)
 
     def real_pictures(count: int, resolution: int, random: torch.Generator) -> Tensor:
         indices = torch.randint(len(pool), (count,), generator=random)

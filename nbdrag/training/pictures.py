@@ -22,8 +22,10 @@ from nbdrag import toonfaces
 Bytes = NDArray[np.uint8]
 
 
-def open_pool(path: Path, *, count: int, size: int, seed: int = 20_000) -> Bytes:
-    """Open the pool in `path`, drawing it first where it doesn't exist.
+def open_pool(
+    path: Path, *, count: int, size: int, seed: int = 20_000, device: str = "cpu"
+) -> Bytes:
+    """Open the pool in `path`, drawing it first (on `device`) where it doesn't exist.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def open_pool(path: Path, *, count: int, size: int, seed: int = 20_000) -> Bytes
         If the file holds fewer or smaller pictures than asked for.
     """
     if not path.exists():
-        _draw_pool(path, count, size, seed)
+        _draw_pool(path, count, size, seed, device)
     pool: Bytes = np.load(path, mmap_mode="r")
     if pool.ndim != 4 or pool.shape[0] < count or pool.shape[2:] != (size, size):
         raise ValueError(
@@ -46,13 +48,13 @@ def open_pool(path: Path, *, count: int, size: int, seed: int = 20_000) -> Bytes
     return pool[:count]
 
 
-def _draw_pool(path: Path, count: int, size: int, seed: int) -> None:
+def _draw_pool(path: Path, count: int, size: int, seed: int, device: str) -> None:
     factors = toonfaces.sample_factors(count, generator=torch.Generator().manual_seed(seed))
     unfinished = path.with_suffix(".part")
     path.parent.mkdir(parents=True, exist_ok=True)
     pool = open_memmap(unfinished, "w+", dtype=np.uint8, shape=(count, 3, size, size))
     for start in range(0, count, 64):
-        images = toonfaces.render(factors[start : start + 64], size).image
+        images = toonfaces.render(factors[start : start + 64].to(device), size).image
         pool[start : start + 64] = to_bytes(images)
     pool.flush()
     unfinished.replace(path)
