@@ -6,7 +6,7 @@
 
 import type { Picture } from "../shared/pictures";
 import type { Size, Viewport } from "../shared/viewport";
-import { type Mask, veil } from "./mask";
+import { type Mask, softened, tinted, veilOpacity } from "./mask";
 
 export interface Scene {
   readonly picture: Picture | null;
@@ -32,11 +32,12 @@ export function createSurface(canvas: HTMLCanvasElement): Surface {
   const context = canvas.getContext("2d");
   if (context === null) return { resize() {}, draw() {} };
   let ratio = 1;
-  let veiled: { mask: Mask; image: HTMLCanvasElement } | null = null;
+  let veil: { mask: Mask; soft: boolean; image: HTMLCanvasElement } | null = null;
 
-  const veilOf = (mask: Mask): HTMLCanvasElement => {
-    if (veiled?.mask !== mask) veiled = { mask, image: drawVeil(mask) };
-    return veiled.image;
+  const veilOf = (mask: Mask, soft: boolean): HTMLCanvasElement => {
+    if (veil?.mask !== mask || veil.soft !== soft)
+      veil = { mask, soft, image: drawVeil(mask, soft) };
+    return veil.image;
   };
 
   return {
@@ -51,21 +52,25 @@ export function createSurface(canvas: HTMLCanvasElement): Surface {
       context.clearRect(0, 0, canvas.width, canvas.height);
       if (picture === null) return;
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      context.imageSmoothingEnabled = scale * ratio < PIXELATED_FROM;
+      const smooth = scale * ratio < PIXELATED_FROM;
+      context.imageSmoothingEnabled = smooth;
       context.imageSmoothingQuality = "high";
       context.drawImage(picture.source, x, y, image.width * scale, image.height * scale);
       if (mask !== null) {
-        context.drawImage(veilOf(mask), x, y, image.width * scale, image.height * scale);
+        // Stairs show where a pixel is large, yet not shown as a square.
+        const soft = smooth && scale * ratio > 1.5;
+        context.drawImage(veilOf(mask, soft), x, y, image.width * scale, image.height * scale);
       }
     },
   };
 }
 
-function drawVeil(mask: Mask): HTMLCanvasElement {
+function drawVeil(mask: Mask, soft: boolean): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   canvas.width = mask.width;
   canvas.height = mask.height;
-  const pixels = veil(mask, VEIL) as Uint8ClampedArray<ArrayBuffer>;
+  const sharp = veilOpacity(mask);
+  const pixels = tinted(soft ? softened(sharp, mask) : sharp, VEIL);
   canvas.getContext("2d")?.putImageData(new ImageData(pixels, mask.width, mask.height), 0, 0);
   return canvas;
 }

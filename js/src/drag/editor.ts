@@ -199,7 +199,10 @@ function createCommands(
       when((state) => shownPairs(state).length > 0),
     ),
 
-    invertMask: command(() => ask({ kind: "edit_mask", op: "invert" }), editable),
+    invertMask: command(
+      () => ask({ kind: "edit_mask", op: "invert" }),
+      when(({ mask }) => mask !== null),
+    ),
     clearMask: command(
       () => ask({ kind: "edit_mask", op: "clear" }),
       when(({ mask }) => mask !== null),

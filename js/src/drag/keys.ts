@@ -36,6 +36,14 @@ export const KEYS: readonly BindingGroup[] = [
     ],
   },
   {
+    title: "On the image without a mouse",
+    bindings: [
+      { keys: ["Arrows"], command: null, label: "move the crosshair" },
+      { keys: ["Enter"], command: null, label: "place a point; begin and end a stroke" },
+      { keys: ["?"], command: "help", label: "this list" },
+    ],
+  },
+  {
     title: "Mask: what may move",
     bindings: [
       { keys: ["b"], command: "brush", label: "brush" },
@@ -59,14 +67,6 @@ export const KEYS: readonly BindingGroup[] = [
       { keys: ["Space"], command: null, label: "hold to pan with the pointer" },
       { keys: ["y"], command: "copyCode", label: "copy as Python" },
       { keys: ["d"], command: "savePng", label: "save PNG" },
-    ],
-  },
-  {
-    title: "On the image without a mouse",
-    bindings: [
-      { keys: ["Arrows"], command: null, label: "move the crosshair" },
-      { keys: ["Enter"], command: null, label: "place a point; begin and end a stroke" },
-      { keys: ["?"], command: "help", label: "this list" },
     ],
   },
 ];
@@ -93,16 +93,20 @@ export function commandFor(pressed: string): CommandName | null {
   return null;
 }
 
+const NAMES: Record<string, string> = {
+  Arrows: "← ↑ → ↓",
+  Delete: "Del",
+  Backspace: "⌫",
+  Escape: "Esc",
+};
+
 /** A table key as a person reads it. */
-export function keyLabel(key: string, mac: boolean): string {
-  return key
-    .replace("Mod+", mac ? "⌘" : "Ctrl ")
-    .replace("Shift+", mac ? "⇧" : "Shift ")
-    .replace("Arrows", "← ↑ → ↓")
-    .replace(/^[a-z]$/, (letter) => letter.toUpperCase())
-    .replace(/[a-z]$/, (letter) =>
-      key.includes("+") && key.length > 1 ? letter.toUpperCase() : letter,
-    );
+export function keyLabel(binding: string, mac: boolean): string {
+  const parts = binding === "+" ? ["+"] : binding.split("+");
+  const key = parts.pop() ?? "";
+  const mod = parts.includes("Mod") ? (mac ? "⌘" : "Ctrl ") : "";
+  const shift = parts.includes("Shift") ? "⇧" : "";
+  return mod + shift + (NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key));
 }
 
 const ARROWS: Record<string, readonly [number, number]> = {

@@ -102,14 +102,37 @@ function scanline(path: readonly Point[], y: number): number[] {
   return crossings.sort((a, b) => a - b);
 }
 
-/** The veil over what may not move: RGBA pixels, `colour` where the mask is 0, else clear. */
-export function veil(
-  mask: Mask,
-  colour: readonly [number, number, number, number],
-): Uint8ClampedArray {
-  const pixels = new Uint8ClampedArray(mask.bits.length * 4);
-  mask.bits.forEach((bit, i) => {
-    if (bit === 0) pixels.set(colour, i * 4);
+/** How opaque the veil is at each pixel, 0 to 1: 1 where the mask is 0. */
+export function veilOpacity({ bits }: Mask): Float32Array {
+  return Float32Array.from(bits, (bit) => 1 - bit);
+}
+
+/** The same with soft edges: each pixel averaged with its neighbours by [1, 2, 1] both ways. */
+export function softened(opacity: Float32Array, { width, height }: Size): Float32Array {
+  const along = (from: Float32Array, length: number, lines: number, step: number, line: number) => {
+    const to = new Float32Array(from.length);
+    for (let i = 0; i < lines; i++) {
+      for (let j = 0; j < length; j++) {
+        const at = i * line + j * step;
+        const here = from[at] ?? 0;
+        const before = j > 0 ? (from[at - step] ?? 0) : here;
+        const after = j < length - 1 ? (from[at + step] ?? 0) : here;
+        to[at] = (before + 2 * here + after) / 4;
+      }
+    }
+    return to;
+  };
+  return along(along(opacity, width, height, 1, width), height, width, width, 1);
+}
+
+/** RGBA pixels of one colour, with its alpha times the opacity. */
+export function tinted(
+  opacity: Float32Array,
+  [red, green, blue, alpha]: readonly [number, number, number, number],
+): Uint8ClampedArray<ArrayBuffer> {
+  const pixels = new Uint8ClampedArray(opacity.length * 4);
+  opacity.forEach((value, i) => {
+    if (value > 0) pixels.set([red, green, blue, alpha * value], i * 4);
   });
   return pixels;
 }

@@ -108,7 +108,7 @@ export function listenToPointers(
   const onWheel = (event: WheelEvent) => {
     // The page keeps its wheel until the user has turned to the widget.
     const root = stage.getRootNode() as Document | ShadowRoot;
-    if (!stage.contains(root.activeElement)) return;
+    if (!stage.closest(".nbdrag")?.contains(root.activeElement)) return;
     event.preventDefault();
     event.stopPropagation();
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;

@@ -48,7 +48,7 @@ function Origin({ editor }: { editor: Editor }): JSX.Element | null {
           class="nb-tool nb-small"
         />
         <input
-          class="nb-number"
+          class="nb-number nb-plain"
           data-testid="seed"
           type="number"
           min={0}

@@ -240,6 +240,11 @@ export function mode({ connection, snapshot, notice }: EditorState): Mode {
   return notice?.level === "error" ? "error" : "idle";
 }
 
+/** Whether there is a kernel, as far as is known: a static page has none. */
+export function isLive({ connection }: EditorState): boolean {
+  return connection !== "static";
+}
+
 /** Whether the user can change anything now. */
 export function isEditable({ connection, snapshot }: EditorState): boolean {
   return snapshot !== null && (connection === "live" || connection === "silent");

@@ -18,34 +18,39 @@ export function Toolbar({ editor }: { editor: Editor }): JSX.Element {
   const tool = useSelect(editor.view, (view) => view.tool);
   return (
     <div class="nb-bar" role="toolbar" aria-label="Tools">
-      {TOOLS.map(({ tool: name, icon, label }) => (
+      <div class="nb-group">
+        {TOOLS.map(({ tool: name, icon, label }) => (
+          <CommandButton
+            key={name}
+            editor={editor}
+            command={name}
+            icon={icon}
+            label={label}
+            pressed={tool === name}
+          />
+        ))}
+      </div>
+      <div class="nb-group">
+        <CommandButton editor={editor} command="fit" icon="fit" label="Fit" />
+        <CommandButton editor={editor} command="actualSize" label="100 %">
+          <span class="nb-ratio">1:1</span>
+        </CommandButton>
+        <CompareButton editor={editor} />
+      </div>
+      <div class="nb-group nb-history">
+        <CommandButton editor={editor} command="undo" icon="undo" label="Undo" />
+        <CommandButton editor={editor} command="redo" icon="redo" label="Redo" />
         <CommandButton
-          key={name}
           editor={editor}
-          command={name}
-          icon={icon}
-          label={label}
-          pressed={tool === name}
+          command="reset"
+          icon="reset"
+          label="Reset to the first picture"
         />
-      ))}
-      <span class="nb-rule" />
-      <CommandButton editor={editor} command="fit" icon="fit" label="Fit" />
-      <CommandButton editor={editor} command="actualSize" label="100 %">
-        <span class="nb-ratio">1:1</span>
-      </CommandButton>
-      <CompareButton editor={editor} />
-      <span class="nb-space" />
-      <CommandButton editor={editor} command="undo" icon="undo" label="Undo" />
-      <CommandButton editor={editor} command="redo" icon="redo" label="Redo" />
-      <CommandButton
-        editor={editor}
-        command="reset"
-        icon="reset"
-        label="Reset to the first picture"
-      />
-      <span class="nb-rule" />
-      <CommandButton editor={editor} command="copyCode" icon="code" label="Copy as Python" />
-      <CommandButton editor={editor} command="savePng" icon="save" label="Save PNG" />
+      </div>
+      <div class="nb-group">
+        <CommandButton editor={editor} command="copyCode" icon="code" label="Copy as Python" />
+        <CommandButton editor={editor} command="savePng" icon="save" label="Save PNG" />
+      </div>
       <StartButton editor={editor} />
     </div>
   );

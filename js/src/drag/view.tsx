@@ -13,7 +13,7 @@ import type { Session } from "./session";
 import { Sidebar } from "./sidebar";
 import { Stage } from "./stage";
 import { StatusLine } from "./status";
-import { mode, shownStep } from "./store";
+import { isLive, mode, shownStep } from "./store";
 import { Toolbar } from "./toolbar";
 
 /** Draws the session's editor into `el`; returns what takes it away again. */
@@ -57,7 +57,7 @@ function View({ editor }: { editor: Editor }): JSX.Element {
         <Toolbar editor={editor} />
         <Stage editor={editor} gestures={gestures} />
         <Sidebar editor={editor} />
-        <Filmstrip editor={editor} />
+        {useSelect(store, isLive) && <Filmstrip editor={editor} />}
         <StatusLine editor={editor} />
         <Panels editor={editor} />
       </section>
