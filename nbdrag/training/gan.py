@@ -30,6 +30,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from nbdrag.generators.checkpoint import save_generator
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.training.adversarial import (
     Measures,
@@ -235,8 +236,6 @@ def _read_compact(path: Path) -> dict[str, Any]:
 
 def export(out: Path, path: Path) -> None:
     """Package the averaged generator of a training's folder, in half precision."""
-    from nbdrag.generators.checkpoint import save_generator
-
     options = read_options(out)
     state = torch.load(out / "checkpoint.pt", map_location="cpu", weights_only=True)
     generator = Generator(options.generator)
@@ -247,7 +246,7 @@ def export(out: Path, path: Path) -> None:
             {"pictures": state["pictures"], "options": dataclasses.asdict(options)}
         )
     }
-    save_generator(generator.half(), path, metadata)
+    save_generator(generator, path, metadata)
 
 
 def write_options(options: TrainingOptions, out: Path) -> None:

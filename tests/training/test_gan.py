@@ -15,9 +15,10 @@ from PIL import Image
 from safetensors import safe_open
 from torch import Tensor
 
+from nbdrag.generators.checkpoint import read_generator
 from nbdrag.generators.stylegan2 import StyleGAN2Config
 from nbdrag.training import gan
-from nbdrag.training.adversarial import Measures, Stage, Training, TrainingOptions
+from nbdrag.training.adversarial import Measures, Stage, Training, TrainingOptions, measure_w_avg
 from nbdrag.training.gan import Budget, Interrupt
 
 TINY = TrainingOptions(
@@ -159,6 +160,25 @@ def test_a_compact_checkpoint_is_small_and_close(tmp_path: Path) -> None:
     for name, tensor in weights(training).items():
         torch.testing.assert_close(weights(again)[name], tensor, rtol=1e-3, atol=1e-3)
     assert again.step(0.9)["g"] > 0
+
+
+def test_what_is_exported_is_the_average_with_its_centre(tmp_path: Path) -> None:
+    training = tiny()
+    gan.write_options(TINY, tmp_path)
+    gan.train(training, tmp_path, Budget(pictures=64))
+    path = tmp_path / "packaged.safetensors"
+    gan.export(tmp_path, path)
+
+    packaged = read_generator(path)
+    z = torch.randn(4, 8)
+    expected = training.average.synthesis(training.average.mapping(z)).image
+    image = packaged.synthesis(packaged.mapping(z)).image
+    torch.testing.assert_close(image, expected, atol=0.02, rtol=0.02)
+    torch.testing.assert_close(
+        packaged.w_avg, measure_w_avg(training.average), atol=2e-3, rtol=2e-3
+    )
+    with safe_open(path, framework="pt") as file:
+        assert json.loads(file.metadata()["training"])["pictures"] == 64
 
 
 def test_signals_are_wishes(signals: None) -> None:
