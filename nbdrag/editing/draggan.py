@@ -224,11 +224,6 @@ def _iterate(
     resolution, layers = generator.resolution, options.movable_layers
     tolerance = options.tolerance or (1 if len(handles) <= 5 else 2)
     patch, window = disc(options.patch_radius), square(options.search_radius)
-    held = None
-    if outside is not None and outside.any():
-        held = options.mask_weight * sampling_weight(outside, block)
-    # In W+ every movable row has an offset of its own, in W all rows share one.
-    offset = start.new_zeros(1 if options.space == "w" else layers, generator.w_dim)
     adam = Adam(options.learning_rate)
 
     def forward() -> tuple[Tensor, Tensor, Tensor]:
@@ -243,7 +238,12 @@ def _iterate(
 
     points = handles
     with _gradients():
-        offset.requires_grad_()
+        held = None
+        if outside is not None and outside.any():
+            held = options.mask_weight * sampling_weight(outside, block)
+        # In W+ every movable row has an offset of its own, in W all rows share one.
+        rows = 1 if options.space == "w" else layers
+        offset = start.new_zeros(rows, generator.w_dim).requires_grad_()
         ws, preview, features = forward()
         first = features.detach()
         wanted = sample(first, handles, resolution)
