@@ -250,7 +250,7 @@ class Credits:
             return math.inf
         if not self._under_way:
             return 0.0
-        # A long way (a distant server) is not silence: there, frames are late, but acks keep coming.
+        # A long way to the page is not silence: acks are late then, but keep coming.
         impatient = max(self._under_way[0], self._heard) + PATIENCE
         if now < impatient and self.outstanding < WINDOW:
             return 0.0
