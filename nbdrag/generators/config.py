@@ -49,27 +49,28 @@ class StyleGAN2Config:
 
     def __post_init__(self) -> None:
         r = self.resolution
-        if not isinstance(r, int) or not SMALLEST <= r <= 4096 or r & (r - 1):
+        if not is_whole(r, SMALLEST, 4096) or r & (r - 1):
             raise ValueError(f"resolution is {r!r}; it must be a power of two from 4 to 4096.")
-        for name in ("z_dim", "w_dim", "mapping_layers", "channel_base", "channel_max"):
+        for name, least, most in (
+            ("z_dim", 1, 65536),
+            ("w_dim", 1, 65536),
+            ("num_labels", 0, 1 << 20),
+            ("mapping_layers", 1, 64),
+            ("channel_base", r, 1 << 20),  # less would leave the last block without channels
+            ("channel_max", 1, 65536),
+        ):
             value = getattr(self, name)
-            if not isinstance(value, int) or not 1 <= value <= 1 << 20:
-                raise ValueError(f"{name} is {value!r}; it must be a whole number, 1 or more.")
-        if not isinstance(self.num_labels, int) or not 0 <= self.num_labels <= 1 << 20:
-            raise ValueError(
-                f"num_labels is {self.num_labels!r}; it must be a whole number, 0 or more."
-            )
-        if self.channel_base < r:
-            raise ValueError(
-                f"channel_base is {self.channel_base}, which leaves the {r}-pixel block without "
-                f"channels; it must be at least {r}."
-            )
+            if not is_whole(value, least, most):
+                raise ValueError(
+                    f"{name} is {value!r}; it must be a whole number from {least} to {most}."
+                )
         if self.architecture not in ("skip", "resnet", "orig"):
             raise ValueError(
                 f"architecture is {self.architecture!r}; it must be 'skip', 'resnet' or 'orig'."
             )
-        if self.conv_clamp is not None and not 0 < self.conv_clamp < math.inf:
-            raise ValueError(f"conv_clamp is {self.conv_clamp!r}; it must be positive, or None.")
+        clamp = self.conv_clamp
+        if clamp is not None and not (isinstance(clamp, float | int) and 0 < clamp < math.inf):
+            raise ValueError(f"conv_clamp is {clamp!r}; it must be a positive number, or None.")
 
     @property
     def block_resolutions(self) -> tuple[int, ...]:
@@ -88,3 +89,8 @@ class StyleGAN2Config:
     def has_rgb(self, resolution: int) -> bool:
         """Tell whether the block at `resolution` makes RGB."""
         return self.architecture == "skip" or resolution == self.resolution
+
+
+def is_whole(value: object, least: int, most: int) -> bool:
+    """Tell whether a value, perhaps from a file, is an integer in range."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
