@@ -20,7 +20,8 @@ def mean_distance(points: Tensor, targets: Tensor) -> Tensor:
             f"points has shape {tuple(points.shape)} and targets {tuple(targets.shape)}; "
             "both must be [..., P, 2]."
         )
-    return (points - targets).norm(dim=-1).mean(-1)
+    distance: Tensor = (points - targets).norm(dim=-1).mean(-1)
+    return distance
 
 
 def frechet_distance(features: Tensor, reference: Tensor) -> float:
@@ -37,7 +38,7 @@ def frechet_distance(features: Tensor, reference: Tensor) -> float:
     values, vectors = torch.linalg.eigh(cov_a)
     root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
     cross = torch.linalg.eigvalsh(root @ cov_b @ root).clamp_min(0).sqrt().sum()
-    return (mean + cov_a.trace() + cov_b.trace() - 2 * cross).item()
+    return float(mean + cov_a.trace() + cov_b.trace() - 2 * cross)
 
 
 def precision_recall(features: Tensor, reference: Tensor, k: int = 3) -> tuple[float, float]:
@@ -61,7 +62,7 @@ def precision_recall(features: Tensor, reference: Tensor, k: int = 3) -> tuple[f
 def peak_signal_to_noise(image: Tensor, reference: Tensor) -> float:
     """PSNR in dB of pictures in [-1, 1] (a range of 2)."""
     error = (image.double() - reference.double()).square().mean()
-    return (10 * torch.log10(4 / error)).item()
+    return float(10 * torch.log10(4 / error))
 
 
 def _reach(rows: Tensor, k: int) -> Tensor:
