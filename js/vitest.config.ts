@@ -4,7 +4,9 @@ export default defineConfig({
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   test: {
     environment: "jsdom",
-    include: ["test/**/*.test.{ts,tsx}"],
+    globalSetup: "test/fakes/bundle.ts",
+    include: ["test/**/*.test.ts"],
     restoreMocks: true,
+    unstubGlobals: true,
   },
 });

@@ -1,6 +1,6 @@
 // A pretended kernel: speaks the protocol, "drags" by drawing a face whose mouth follows.
 
-import { invert, type Mask, type MaskTool, withStroke } from "../src/drag/mask";
+import { type Mask, type MaskTool, withStroke } from "../src/drag/mask";
 import type {
   Frame,
   FromKernel,
@@ -345,6 +345,10 @@ export class DemoKernel {
       status: this.status,
     };
   }
+}
+
+function invert(mask: Mask): Mask {
+  return { ...mask, bits: mask.bits.map((bit) => 1 - bit) };
 }
 
 function gap([hx, hy, tx, ty]: Pair): number {

@@ -2,7 +2,7 @@
 //
 // The kernel rasterises strokes and is the truth; the page draws the same strokes meanwhile, so
 // that painting shows at once. A pixel belongs to a brush stroke when its centre lies within
-// `radius` of the path, and to a lasso when its centre lies inside the closed path (even-odd).
+// `radius` of the path, and to a lasso when the closed path winds around its centre.
 
 import type { Point, Size } from "../shared/viewport";
 
@@ -29,14 +29,6 @@ export function unpackMask(packed: Uint8Array, { width, height }: Size): Mask {
   const bits = new Uint8Array(width * height);
   for (let i = 0; i < bits.length; i++) bits[i] = ((packed[i >> 3] ?? 0) >> (i & 7)) & 1;
   return { width, height, bits };
-}
-
-export function isFull(mask: Mask): boolean {
-  return mask.bits.every((bit) => bit === 1);
-}
-
-export function invert(mask: Mask): Mask {
-  return { ...mask, bits: mask.bits.map((bit) => 1 - bit) };
 }
 
 /**
@@ -83,23 +75,31 @@ function strokeSegment(mask: Mask, a: Point, b: Point, radius: number, value: 0 
 
 function fillPolygon(mask: Mask, path: readonly Point[], value: 0 | 1): void {
   for (let row = 0; row < mask.height; row++) {
-    const crossings = scanline(path, row + 0.5);
-    for (let i = 0; i + 1 < crossings.length; i += 2) {
-      const from = Math.max(0, Math.ceil((crossings[i] ?? 0) - 0.5));
-      const to = Math.min(mask.width, Math.ceil((crossings[i + 1] ?? 0) - 0.5));
-      if (to > from) mask.bits.fill(value, row * mask.width + from, row * mask.width + to);
+    let winding = 0;
+    let from = 0;
+    for (const { x, turn } of crossings(path, row + 0.5)) {
+      if (winding === 0) from = x;
+      winding += turn;
+      if (winding === 0) fillRow(mask, row, from, x, value);
     }
   }
 }
 
-/** Where the closed path crosses the horizontal line at `y`, from left to right. */
-function scanline(path: readonly Point[], y: number): number[] {
-  const crossings: number[] = [];
+function fillRow(mask: Mask, row: number, from: number, to: number, value: 0 | 1): void {
+  const first = Math.max(0, Math.ceil(from - 0.5));
+  const end = Math.min(mask.width, Math.ceil(to - 0.5));
+  if (end > first) mask.bits.fill(value, row * mask.width + first, row * mask.width + end);
+}
+
+/** Where the closed path crosses the horizontal line at `y`, from left to right, and which way. */
+function crossings(path: readonly Point[], y: number): { x: number; turn: 1 | -1 }[] {
+  const found: { x: number; turn: 1 | -1 }[] = [];
   path.forEach(([bx, by], i) => {
     const [ax, ay] = path.at(i - 1) ?? [bx, by];
-    if (ay > y !== by > y) crossings.push(ax + ((y - ay) / (by - ay)) * (bx - ax));
+    if (ay > y === by > y) return;
+    found.push({ x: ax + ((y - ay) / (by - ay)) * (bx - ax), turn: by > ay ? 1 : -1 });
   });
-  return crossings.sort((a, b) => a - b);
+  return found.sort((a, b) => a.x - b.x);
 }
 
 /** How opaque the veil is at each pixel, 0 to 1: 1 where the mask is 0. */

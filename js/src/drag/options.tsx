@@ -89,7 +89,7 @@ function NumberField({
       max={option.max}
       // Any value in the range is allowed; `step` is how far the arrow keys go.
       step={option.integer ? 1 : "any"}
-      placeholder={option.automatic ?? ""}
+      placeholder={option.automatic === null ? "" : "auto"}
       value={shown}
       disabled={disabled}
       onKeyDown={(event) => {
@@ -163,10 +163,12 @@ function SwitchField({
   );
 }
 
+/** The tooltip: what it is, its range and its automatic value. */
 function explained(option: Option): string {
-  const range =
-    option.kind === "number" ? ` Between ${option.min} and ${option.max} ${option.unit}` : "";
-  return `${option.help}${range.trimEnd()}`;
+  if (option.kind !== "number") return option.help;
+  const { min, max, unit, automatic, help } = option;
+  const range = `${min} to ${max} ${unit}`.trimEnd();
+  return `${help}\n${range}${automatic === null ? "" : `; empty: ${automatic}`}`;
 }
 
 /** What matters most, in one glance: "W+ · 0.002 · λ 20". */
