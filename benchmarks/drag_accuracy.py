@@ -30,7 +30,7 @@ from nbdrag.toonfaces.reader import Reader, load_reader
 
 # Landmarks of the face itself: ears come and go with the hair.
 CHOSEN = [i for i, name in enumerate(LANDMARKS) if not name.endswith("_ear")]
-SURE = 0.6  # confidence and visibility that a landmark needs in both portraits
+SURE = 0.5  # confidence (0.7 on clean renders) and visibility needed in both portraits
 FRACTION_OF_NO_EDIT = "fraction_of_no_edit"
 
 
