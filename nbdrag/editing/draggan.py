@@ -12,7 +12,10 @@ is zero if the picture one pixel further already looks as the patch does here. I
 taken with respect to the latent, which thus moves the patch a little towards t. With a mask,
 the features where the picture may not move are held to what they were at first, F0:
 
-    mask_weight * sum over pixels outside of |F - F0|_1.
+    mask_weight * (pixels of a patch) * mean over pixels outside of |F - F0|_1.
+
+(Eq. 1 has a sum there. But 20, the paper's weight, makes sense for means, which its authors'
+program takes in both terms: with sums over thousands of pixels nothing would move at all.)
 
 *Point tracking* (Eq. 2). How far the patch got is not known in advance. So the handle is found
 again: it is where, in a small window, the new features are nearest to F0 at the first handle.
@@ -58,7 +61,7 @@ class DragOptions(Options):
     learning_rate : float, 1e-5 to 1
         Step size of Adam, in units of w (Sec. 3.4; the paper also uses 1e-3).
     mask_weight : float, 0 to 1000
-        λ of Eq. 1, of a pixel outside the mask against a pixel of a patch.
+        λ of Eq. 1: how much the mean change outside the mask counts against the mean of a patch.
     patch_radius : float, 1 to 64
         r1 of Eq. 1, in pixels: a patch is the pixels nearer than this to the handle.
     search_radius : float, 1 to 128
@@ -240,7 +243,8 @@ def _iterate(
     with _gradients():
         held = None
         if outside is not None and outside.any():
-            held = options.mask_weight * sampling_weight(outside, block)
+            held = sampling_weight(outside, block) / outside.sum()
+            held = held * (options.mask_weight * len(patch))
         # In W+ every movable row has an offset of its own, in W all rows share one.
         rows = 1 if options.space == "w" else layers
         offset = start.new_zeros(rows, generator.w_dim).requires_grad_()
@@ -302,10 +306,10 @@ def motion_supervision(
 def change(features: Tensor, first: Tensor, weight: Tensor) -> Tensor:
     """Second term of Eq. 1: how far features [C, h, h] are from the first ones, weighted [h, h].
 
-    With `sampling_weight` of the pixels that may not move, this is the sum over those pixels if
-    the map is as large as the picture. If it is smaller, that sum with each pixel's absolute
-    difference replaced by the mean of its cells': never less, and the same wherever neighbouring
-    cells change in the same sense. The map need not be resized for it.
+    With `sampling_weight` of some pixels this is the sum over them of |F - F0| resized. If the map
+    is as large as the picture, that is exactly the sum over them of |F resized - F0 resized|; if
+    it is smaller, it is never less than that, and the same wherever neighbouring cells change in
+    the same sense. Nothing need be resized for it.
     """
     return ((features - first).abs().sum(0) * weight).sum()
 
