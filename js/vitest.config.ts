@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   test: {
-    environment: "jsdom",
+    environment: "node",
     globalSetup: "test/fakes/bundle.ts",
     include: ["test/**/*.test.ts"],
     restoreMocks: true,

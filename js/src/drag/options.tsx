@@ -56,8 +56,8 @@ interface FieldProps<O extends Option> {
   option: O;
   value: OptionValue;
   disabled: boolean;
-  /** Resolves with null when the kernel refused. */
-  onChange(value: OptionValue): Promise<unknown>;
+  /** Resolves with null when the kernel refused; the field then shows again what holds. */
+  onChange(value: OptionValue): Promise<object | null>;
 }
 
 function Field({ option, ...rest }: FieldProps<Option>): JSX.Element {
@@ -101,11 +101,9 @@ function NumberField({
           event.key === "ArrowUp",
         );
       }}
-      onChange={async ({ currentTarget }) => {
-        const typed = currentTarget.valueAsNumber;
-        const empty = Number.isNaN(typed) ? null : typed;
-        // Refused: show again what holds.
-        if ((await onChange(empty)) === null) currentTarget.value = shown;
+      onChange={async ({ currentTarget: input }) => {
+        const typed = input.valueAsNumber;
+        if (!(await onChange(Number.isNaN(typed) ? null : typed))) input.value = shown;
       }}
     />
   );
@@ -125,15 +123,17 @@ function ChoiceField({
   disabled,
   onChange,
 }: FieldProps<ChoiceOption>): JSX.Element {
+  const shown = option.choices.findIndex((choice) => choice.value === value);
   return (
     <select
       id={id}
       data-testid={`option-${option.name}`}
       disabled={disabled}
-      value={option.choices.findIndex((choice) => choice.value === value)}
-      onChange={({ currentTarget }) =>
-        onChange(option.choices[currentTarget.selectedIndex]?.value ?? null)
-      }
+      value={shown}
+      onChange={async ({ currentTarget: list }) => {
+        const chosen = option.choices[list.selectedIndex]?.value ?? null;
+        if (!(await onChange(chosen))) list.selectedIndex = shown;
+      }}
     >
       {option.choices.map(({ label }, index) => (
         <option key={label} value={index}>
@@ -158,7 +158,9 @@ function SwitchField({
       type="checkbox"
       disabled={disabled}
       checked={value === true}
-      onChange={({ currentTarget }) => onChange(currentTarget.checked)}
+      onChange={async ({ currentTarget: box }) => {
+        if (!(await onChange(box.checked))) box.checked = value === true;
+      }}
     />
   );
 }
@@ -173,16 +175,15 @@ function explained(option: Option): string {
 
 /** What matters most, in one glance: "W+ · 0.002 · λ 20". */
 export function summary(schema: readonly Option[], values: Values): string {
-  return schema
-    .filter(({ name }) => IN_SUMMARY.includes(name))
-    .map((option) => {
-      const value = values[option.name] ?? null;
-      if (option.kind === "choice") {
-        return option.choices.find((choice) => choice.value === value)?.label ?? "";
-      }
-      const number = typeof value === "number" ? compact(value) : "";
-      return option.symbol.length === 1 ? `${option.symbol} ${number}` : number;
-    })
+  return IN_SUMMARY.map((name) => {
+    const option = schema.find((one) => one.name === name);
+    const value = values[name] ?? null;
+    if (option?.kind === "choice") {
+      return option.choices.find((choice) => choice.value === value)?.label ?? "";
+    }
+    const number = typeof value === "number" ? compact(value) : "";
+    return option?.symbol ? `${option.symbol} ${number}` : number;
+  })
     .filter((part) => part !== "")
     .join(" · ");
 }

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useSelect } from "../shared/hooks";
 import { Icon } from "../shared/icons";
+import { LIMITS } from "../shared/protocol.gen";
 import { CommandButton } from "./button";
 import { Curve } from "./curve";
 import { brushRadius, type Editor, TRUNCATION } from "./editor";
@@ -56,10 +57,10 @@ function Origin({ editor }: { editor: Editor }): JSX.Element | null {
           placeholder="none"
           value={seed ?? ""}
           disabled={!can}
-          onChange={({ currentTarget }) => {
-            const value = currentTarget.valueAsNumber;
-            if (Number.isInteger(value) && value >= 0) sample({ seed: value });
-            else currentTarget.value = String(seed ?? "");
+          onChange={async ({ currentTarget: input }) => {
+            const value = input.valueAsNumber;
+            const allowed = Number.isInteger(value) && value >= 0 && value <= LIMITS.seed;
+            if (!allowed || !(await sample({ seed: value }))) input.value = `${seed ?? ""}`;
           }}
         />
       </label>
@@ -74,7 +75,10 @@ function Origin({ editor }: { editor: Editor }): JSX.Element | null {
           step={0.05}
           value={truncation}
           disabled={!can}
-          onChange={({ currentTarget }) => sample({ truncation: currentTarget.valueAsNumber })}
+          onChange={async ({ currentTarget: slider }) => {
+            const done = await sample({ truncation: slider.valueAsNumber });
+            if (!done) slider.value = `${truncation}`;
+          }}
         />
         <output>{truncation.toFixed(2)}</output>
       </label>

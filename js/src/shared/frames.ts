@@ -3,8 +3,8 @@
 // The kernel may have 8 frames under way. The page decodes one at a time; a frame that arrives
 // meanwhile replaces the one that waits, so a slow page drops frames instead of falling behind.
 // Acknowledgements are cumulative ("all up to seq are dealt with") and leave on animation frames:
-// after every fourth frame, after `ACK_MS` (a slow drag must not look like a hidden page), and
-// after a final one. A page that nobody sees sends none, so the kernel slows down and pauses; on
+// after every fourth frame, at most `ACK_MS` after any (a slow drag must not look like a hidden
+// page), and after a final one. A page that nobody sees sends none, so the kernel slows down and pauses; on
 // its return the page acknowledges what it has and the stream goes on.
 
 const ACK_EVERY = 4;
@@ -45,6 +45,7 @@ export function createFrameReceiver<H extends FrameHeader, P>(
   let acked = -1;
   let ackedAt = Number.NEGATIVE_INFINITY;
   let ackRequested = false;
+  let later: ReturnType<typeof setTimeout> | null = null;
 
   const pump = async () => {
     if (decoding) return;
@@ -72,8 +73,14 @@ export function createFrameReceiver<H extends FrameHeader, P>(
     requestFrame(() => {
       ackRequested = false;
       if (closed || shown === null || !options.visible()) return;
-      const due = shown.final || shown.seq - acked >= ACK_EVERY || now() - ackedAt >= ACK_MS;
-      if (!due || shown.seq === acked) return;
+      const early = ACK_MS - (now() - ackedAt);
+      if (!shown.final && shown.seq - acked < ACK_EVERY && early > 0) {
+        later ??= setTimeout(() => {
+          later = null;
+          requestAck();
+        }, early);
+        return;
+      }
       acked = shown.seq;
       ackedAt = now();
       options.ack(acked);
@@ -94,6 +101,7 @@ export function createFrameReceiver<H extends FrameHeader, P>(
     close() {
       closed = true;
       waiting = null;
+      if (later !== null) clearTimeout(later);
     },
   };
 }

@@ -76,7 +76,11 @@ export function pointer(
   );
 }
 
-export function click(target: Element, at: readonly [number, number], init?: PointerEventInit): void {
+export function click(
+  target: Element,
+  at: readonly [number, number],
+  init?: PointerEventInit,
+): void {
   pointer(target, "pointerdown", at, init);
   pointer(target, "pointerup", at, init);
 }

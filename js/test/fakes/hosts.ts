@@ -123,7 +123,8 @@ export class Host {
       },
       send: (content: unknown, callbacks?: unknown, buffers?: unknown) => {
         if (this.dead) throw new Error("Kernel is dead");
-        if (callbacks !== undefined || buffers !== undefined) throw new Error("not in ipywidgets 7");
+        if (callbacks !== undefined || buffers !== undefined)
+          throw new Error("not in ipywidgets 7");
         if (!this.traits.kernel) return;
         const message = JSON.parse(JSON.stringify(content)) as FromPage;
         setTimeout(() => this.onSend(message), this.traits.latency);

@@ -79,7 +79,9 @@ export function frame(changes: Partial<Frame> = {}): Frame {
 /** Bytes that pass for a picture; the stubbed decoder reads nothing in them. */
 export const PIXELS = new Uint8Array([0xff, 0xd8, 1, 2, 3]);
 
-type Answers = { [K in Request["kind"]]?: (request: Extract<Request, { kind: K }>) => Partial<Reply> };
+type Answers = {
+  [K in Request["kind"]]?: (request: Extract<Request, { kind: K }>) => Partial<Reply>;
+};
 
 export class FakeKernel {
   readonly heard: FromPage[] = [];
@@ -114,19 +116,22 @@ export class FakeKernel {
 
   private receive(message: FromPage): void {
     this.heard.push(message);
-    switch (message.kind) {
-      case "ready":
-        this.say(this.state);
-        this.say({ kind: "before", format: "image/webp" }, PIXELS);
-        this.state.history.forEach(({ id }) => {
-          this.say({ kind: "thumbnail", entry: id, format: "image/webp" }, PIXELS);
-        });
-        return this.frame({ final: true, format: "image/webp", step: null });
-      case "heartbeat":
-        return this.say({ kind: "beat", revision: this.state.revision });
-      case "ack":
-        return;
+    if (message.kind === "ready") this.sendAll();
+    else if (message.kind === "heartbeat") {
+      this.say({ kind: "beat", revision: this.state.revision });
+    } else if (message.kind !== "ack") this.answer(message);
+  }
+
+  private sendAll(): void {
+    this.say(this.state);
+    this.say({ kind: "before", format: "image/webp" }, PIXELS);
+    for (const { id } of this.state.history) {
+      this.say({ kind: "thumbnail", entry: id, format: "image/webp" }, PIXELS);
     }
+    this.frame({ final: true, format: "image/webp", step: null });
+  }
+
+  private answer(message: Request): void {
     const answer = this.answers[message.kind] as ((request: Request) => Partial<Reply>) | undefined;
     const reply: Reply = {
       kind: "reply",

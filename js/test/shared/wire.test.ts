@@ -39,7 +39,14 @@ describe("the wire", () => {
     const { model, receive } = fakeModel();
     const heard = options();
     openWire(model, heard);
-    for (const content of [null, 7, "x", {}, { kind: "reply", id: 1 }, { kind: "reply", id: null }]) {
+    for (const content of [
+      null,
+      7,
+      "x",
+      {},
+      { kind: "reply", id: 1 },
+      { kind: "reply", id: null },
+    ]) {
       receive(content);
     }
     expect(heard.onMessage).not.toHaveBeenCalled();

@@ -1,0 +1,4 @@
+declare module "*/dist/test/drag.js" {
+  const widget: unknown;
+  export default widget;
+}

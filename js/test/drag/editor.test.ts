@@ -1,0 +1,423 @@
+// @vitest-environment jsdom
+
+// The editor under hand and keyboard, in a JupyterLab-like host.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import * as module from "../../src/drag/index";
+import { click, drag, part, pointer, press, release, standIn } from "../fakes/browser";
+import { HOSTS, Host } from "../fakes/hosts";
+import { FakeKernel } from "../fakes/kernel";
+
+let host: Host;
+let kernel: FakeKernel;
+let root: HTMLElement;
+let stage: HTMLElement;
+
+const settle = () => vi.advanceTimersByTimeAsync(100);
+
+const rows = () =>
+  [...root.querySelectorAll<HTMLElement>('[data-testid^="handle-"]')].map((handle) => {
+    const target = part(root, handle.dataset.testid?.replace("handle", "target") ?? "");
+    return [handle, target].flatMap(({ dataset: { x, y } }) => [Number(x), Number(y)]);
+  });
+
+const focused = () => (document.activeElement as HTMLElement).dataset.testid;
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  standIn();
+  host = new Host(HOSTS.jupyterlab);
+  kernel = new FakeKernel(host);
+  await host.open(module);
+  root = await host.show();
+  stage = part(root, "stage");
+  await settle();
+});
+
+afterEach(() => {
+  host.close();
+  expect(host.listening).toBe(0);
+  vi.useRealTimers();
+});
+
+describe("points", () => {
+  it("are placed by two clicks", async () => {
+    click(stage, [40, 50]);
+    expect(kernel.all("set_points")).toEqual([]);
+    pointer(stage, "pointermove", [45, 55]);
+    click(stage, [60, 70]);
+    await settle();
+    expect(kernel.last("set_points")?.points).toEqual([[40, 50, 60, 70]]);
+    expect(rows()).toEqual([[40, 50, 60, 70]]);
+  });
+
+  it("are placed by one drag", async () => {
+    drag(stage, [
+      [40, 50],
+      [50, 60],
+      [62, 72],
+    ]);
+    await settle();
+    expect(rows()).toEqual([[40, 50, 62, 72]]);
+    expect(kernel.state.points).toEqual([[40, 50, 62, 72]]);
+  });
+
+  it("show at once and reach the kernel at most 30 times a second", async () => {
+    kernel.change({ points: [[40, 40, 80, 80]] });
+    await settle();
+    kernel.heard.length = 0;
+    pointer(stage, "pointerdown", [40, 40]);
+    for (let i = 1; i <= 100; i++) {
+      pointer(stage, "pointermove", [40 + i / 10, 40]);
+      await vi.advanceTimersByTimeAsync(10);
+    }
+    pointer(stage, "pointerup", [50, 40]);
+    expect(rows()[0]?.[0]).toBeCloseTo(50);
+    await settle();
+    expect(kernel.all("set_points").length).toBeLessThanOrEqual(32);
+    expect(kernel.state.points[0]?.[0]).toBeCloseTo(50);
+  });
+
+  it("don't jump when taken hold of off their centre", async () => {
+    kernel.change({ points: [[40, 40, 80, 80]] });
+    await settle();
+    drag(stage, [
+      [42, 41],
+      [52, 51],
+    ]);
+    await settle();
+    expect(rows()[0]).toEqual([50, 50, 80, 80]);
+  });
+
+  it("go back when the kernel refuses, and the status line says why", async () => {
+    kernel.change({ points: [[40, 40, 80, 80]] });
+    await settle();
+    kernel.answers.set_points = () => ({ ok: false, error: "Points lie outside the image." });
+    drag(stage, [
+      [40, 40],
+      [70, 70],
+    ]);
+    await settle();
+    expect(rows()).toEqual([[40, 40, 80, 80]]);
+    expect(root.dataset.state).toBe("error");
+    expect(part(root, "message").textContent).toBe("Points lie outside the image.");
+    kernel.answers = {};
+    drag(stage, [
+      [40, 40],
+      [45, 45],
+    ]);
+    await settle();
+    expect(root.dataset.state).toBe("idle");
+  });
+
+  it("stay inside the image", async () => {
+    drag(stage, [
+      [100, 100],
+      [500, -20],
+    ]);
+    await settle();
+    expect(rows()).toEqual([[100, 100, 128, 0]]);
+  });
+
+  it("are nudged by the arrow keys and deleted by Delete", async () => {
+    kernel.change({
+      points: [
+        [40, 40, 80, 80],
+        [20, 20, 30, 30],
+      ],
+    });
+    await settle();
+    part(root, "target-1").focus();
+    expect(press(part(root, "target-1"), "ArrowRight")).toBe(true);
+    press(part(root, "target-1"), "ArrowUp", { shiftKey: true });
+    await settle();
+    expect(rows()[0]).toEqual([40, 40, 81, 70]);
+    press(part(root, "target-1"), "Delete");
+    await settle();
+    expect(rows()).toEqual([[20, 20, 30, 30]]);
+  });
+
+  it("have names with their coordinates, and can all be reached by Tab", async () => {
+    kernel.change({ points: [[40.25, 41, 80, 80.5]] });
+    await settle();
+    expect(part(root, "handle-1").getAttribute("aria-label")).toBe("Handle 1 at 40.3, 41.0");
+    expect(part(root, "target-1").getAttribute("aria-label")).toBe("Target 1 at 80.0, 80.5");
+    expect(part(root, "handle-1").tabIndex).toBe(0);
+    expect(part(root, "target-1").tabIndex).toBe(0);
+  });
+
+  it("have a menu to delete them", async () => {
+    kernel.change({ points: [[40, 40, 80, 80]] });
+    await settle();
+    stage.dispatchEvent(
+      new MouseEvent("contextmenu", { bubbles: true, cancelable: true, clientX: 80, clientY: 80 }),
+    );
+    await settle();
+    part(root, "menu").querySelector("button")?.click();
+    await settle();
+    expect(kernel.state.points).toEqual([]);
+  });
+
+  it("are given up by Escape", async () => {
+    click(stage, [40, 50]);
+    press(stage, "Escape");
+    click(stage, [60, 70]);
+    click(stage, [80, 90]);
+    await settle();
+    expect(rows()).toEqual([[60, 70, 80, 90]]);
+  });
+
+  it("are placed by the keyboard's crosshair", async () => {
+    stage.focus();
+    for (let i = 0; i < 3; i++) press(stage, "ArrowLeft");
+    press(stage, "Enter");
+    press(stage, "ArrowDown", { shiftKey: true });
+    press(stage, "Enter");
+    await settle();
+    expect(rows()).toEqual([[61, 64, 61, 74]]);
+  });
+
+  it("move along with the frames of a running edit", async () => {
+    kernel.change({ points: [[40, 40, 80, 80]], running: true });
+    kernel.frame({ step: 12, points: [[55, 56, 80, 80]], distances: [34.7] });
+    await settle();
+    expect(rows()).toEqual([[55, 56, 80, 80]]);
+    expect(root.dataset.step).toBe("12");
+    expect(part(root, "step").textContent).toBe("step 12");
+    expect(part(root, "speed").textContent).toBe("24 steps/s");
+    expect(part(root, "to-go").textContent).toBe("34.7 px to go");
+  });
+});
+
+describe("the mask", () => {
+  it("is painted with the brush, as one stroke", async () => {
+    press(root, "b");
+    drag(stage, [
+      [20, 20],
+      [30, 20],
+      [40, 25],
+    ]);
+    await settle();
+    expect(kernel.all("paint_mask")).toHaveLength(1);
+    expect(kernel.last("paint_mask")).toMatchObject({
+      tool: "brush",
+      radius: 8,
+      path: [
+        [20, 20],
+        [30, 20],
+        [40, 25],
+      ],
+    });
+  });
+
+  it("is erased by a pen turned around, whatever the tool", async () => {
+    press(root, "l");
+    const pen = { pointerType: "pen", buttons: 32 };
+    pointer(stage, "pointerdown", [20, 20], pen);
+    pointer(stage, "pointermove", [30, 20], pen);
+    pointer(stage, "pointermove", [30, 40], pen);
+    pointer(stage, "pointerup", [30, 40], pen);
+    await settle();
+    expect(kernel.last("paint_mask")?.tool).toBe("lasso_eraser");
+  });
+
+  it("is painted by the keyboard", async () => {
+    stage.focus();
+    press(stage, "e");
+    press(stage, "Enter");
+    for (let i = 0; i < 4; i++) press(stage, "ArrowRight");
+    press(stage, "Enter");
+    await settle();
+    const stroke = kernel.last("paint_mask");
+    expect(stroke?.tool).toBe("eraser");
+    expect(stroke?.path.at(0)).toEqual([64, 64]);
+    expect(stroke?.path.at(-1)).toEqual([68, 64]);
+  });
+
+  it("is inverted and cleared once there is one", async () => {
+    press(root, "i");
+    press(root, "x");
+    await settle();
+    expect(kernel.all("edit_mask")).toEqual([]);
+    const everything = new Uint8Array(2048).fill(255);
+    kernel.say(
+      { kind: "mask", version: 1, width: 128, height: 128, everywhere: false },
+      everything,
+    );
+    await settle();
+    press(root, "i");
+    part(root, "clearMask").click();
+    await settle();
+    expect(kernel.all("edit_mask").map(({ op }) => op)).toEqual(["invert", "clear"]);
+  });
+
+  it("is left alone by a stroke that a second finger breaks off", async () => {
+    press(root, "b");
+    pointer(stage, "pointerdown", [20, 20], { pointerType: "touch", pointerId: 1 });
+    pointer(stage, "pointermove", [24, 20], { pointerType: "touch", pointerId: 1 });
+    pointer(stage, "pointerdown", [60, 60], { pointerType: "touch", pointerId: 2 });
+    pointer(stage, "pointermove", [80, 80], { pointerType: "touch", pointerId: 2 });
+    pointer(stage, "pointerup", [80, 80], { pointerType: "touch", pointerId: 2 });
+    pointer(stage, "pointerup", [24, 20], { pointerType: "touch", pointerId: 1 });
+    await settle();
+    expect(kernel.all("paint_mask")).toEqual([]);
+  });
+
+  it("takes a lost pointer for a release", async () => {
+    press(root, "b");
+    pointer(stage, "pointerdown", [20, 20]);
+    pointer(stage, "pointermove", [30, 30]);
+    pointer(stage, "lostpointercapture", [30, 30]);
+    await settle();
+    expect(kernel.all("paint_mask")).toHaveLength(1);
+  });
+});
+
+describe("keys", () => {
+  it("are kept from the notebook when handled, and left to it when not", () => {
+    const outside = vi.fn();
+    document.addEventListener("keydown", outside);
+    expect(press(root, "p")).toBe(true);
+    expect(outside).not.toHaveBeenCalled();
+    expect(press(root, "q")).toBe(false);
+    expect(press(root, "s", { ctrlKey: true })).toBe(false);
+    expect(outside).toHaveBeenCalledTimes(2);
+    document.removeEventListener("keydown", outside);
+  });
+
+  it("typed into a field stay there", () => {
+    const outside = vi.fn();
+    document.addEventListener("keydown", outside);
+    press(part(root, "seed"), "1");
+    press(part(root, "seed"), "b");
+    expect(outside).not.toHaveBeenCalled();
+    expect(part(root, "brush").getAttribute("aria-pressed")).toBe("false");
+    document.removeEventListener("keydown", outside);
+  });
+
+  it("start, stop, undo, redo and reset", async () => {
+    kernel.change({
+      history: [
+        { id: 1, label: "a" },
+        { id: 2, label: "b" },
+        { id: 3, label: "c" },
+      ],
+      cursor: 1,
+    });
+    await settle();
+    press(root, "s");
+    press(root, "z", { ctrlKey: true });
+    press(root, "Z", { ctrlKey: true, shiftKey: true });
+    press(root, "r");
+    kernel.change({ running: true });
+    await settle();
+    press(root, "s");
+    await settle();
+    const asked = kernel.heard.map(({ kind }) => kind).filter((kind) => kind !== "ack");
+    expect(asked).toEqual(["ready", "start", "undo", "redo", "reset", "stop"]);
+  });
+
+  it("show the picture as before for as long as C is held", async () => {
+    press(root, "c");
+    await settle();
+    expect(part(root, "compare").getAttribute("aria-pressed")).toBe("true");
+    release(root, "c");
+    await settle();
+    expect(part(root, "compare").getAttribute("aria-pressed")).toBe("false");
+  });
+
+  it("are listed by ?, and the focus comes back", async () => {
+    stage.focus();
+    press(stage, "?");
+    await settle();
+    expect(part(root, "help-panel").textContent).toContain("copy as Python");
+    press(part(root, "help-panel"), "Escape");
+    await settle();
+    expect(root.querySelector('[data-testid="help-panel"]')).toBeNull();
+    expect(focused()).toBe("stage");
+  });
+});
+
+describe("the sidebar", () => {
+  it("samples by seed and truncation, and takes no nonsense", async () => {
+    const seed = part<HTMLInputElement>(root, "seed");
+    seed.value = "42";
+    seed.dispatchEvent(new Event("change", { bubbles: true }));
+    const truncation = part<HTMLInputElement>(root, "truncation");
+    truncation.value = "0.5";
+    truncation.dispatchEvent(new Event("change", { bubbles: true }));
+    seed.value = "-3";
+    seed.dispatchEvent(new Event("change", { bubbles: true }));
+    await settle();
+    expect(kernel.all("sample").map(({ seed: s, truncation: t }) => [s, t])).toEqual([
+      [42, 0.7],
+      [11, 0.5],
+    ]);
+    expect(seed.value).toBe("11");
+  });
+
+  it("offers the options of the kernel's schema, and shows again what holds after a refusal", async () => {
+    kernel.answers.set_options = () => ({ ok: false, error: "learning_rate must be positive." });
+    const rate = part<HTMLInputElement>(root, "option-learning_rate");
+    rate.value = "-5";
+    rate.dispatchEvent(new Event("change", { bubbles: true }));
+    await settle();
+    expect(kernel.last("set_options")?.options).toEqual({ learning_rate: -5 });
+    expect(rate.value).toBe("0.002");
+    const space = part<HTMLSelectElement>(root, "option-space");
+    space.selectedIndex = 1;
+    space.dispatchEvent(new Event("change", { bubbles: true }));
+    await settle();
+    expect(kernel.last("set_options")?.options).toEqual({ space: "w" });
+    expect(space.selectedIndex).toBe(0);
+    expect(part(root, "options").textContent).toContain("W+ · 2e-3");
+  });
+});
+
+describe("history", () => {
+  it("is a strip of pictures to go back to", async () => {
+    kernel.change({
+      history: [
+        { id: 1, label: "seed 11" },
+        { id: 5, label: "drag" },
+      ],
+      cursor: 1,
+    });
+    kernel.say({ kind: "thumbnail", entry: 5, format: "image/webp" }, new Uint8Array([1]));
+    await settle();
+    expect(part(root, "edits").textContent).toBe("1 of 1 edits");
+    expect(part(root, "history-1").querySelector("img")).not.toBeNull();
+    expect(part(root, "history-1").getAttribute("aria-current")).toBe("true");
+    part(root, "history-0").click();
+    await settle();
+    expect(kernel.last("go_to")?.index).toBe(0);
+  });
+});
+
+describe("export", () => {
+  it("copies Python, and shows it where there is no clipboard", async () => {
+    kernel.answers.get_code = () => ({ code: "import nbdrag\n" });
+    const write = vi.fn(async (_text: string) => undefined);
+    vi.stubGlobal("navigator", { userAgent: "x", clipboard: { writeText: write } });
+    press(root, "y");
+    await settle();
+    expect(write).toHaveBeenCalledWith("import nbdrag\n");
+    write.mockRejectedValue(new Error("not allowed"));
+    part(root, "copyCode").click();
+    await settle();
+    expect(part(root, "code-panel").querySelector("textarea")?.value).toBe("import nbdrag\n");
+  });
+
+  it("saves the PNG under the kernel's name", async () => {
+    kernel.answers.get_png = () => ({ filename: "toonfaces-seed11.png" });
+    const saved = vi
+      .spyOn(HTMLAnchorElement.prototype, "click")
+      .mockImplementation(() => undefined);
+    const say = kernel.say.bind(kernel);
+    kernel.say = (message, ...buffers) =>
+      message.kind === "reply" ? say(message, new Uint8Array([1])) : say(message, ...buffers);
+    press(root, "d");
+    await settle();
+    expect(saved.mock.contexts[0]).toMatchObject({ download: "toonfaces-seed11.png" });
+  });
+});
