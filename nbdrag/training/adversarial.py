@@ -18,6 +18,8 @@ when it is given in minutes, the clock decides when the training grows.
 References: Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014. Mescheder et al., Which
 Training Methods for GANs do actually Converge?, ICML 2018 (R1). Karras et al., Analyzing and
 Improving the Image Quality of StyleGAN, CVPR 2020 (architecture, lazy regularisation, path length).
+Shen et al., Training Generative Adversarial Networks in One Stage, CVPR 2021 (both gradients from
+one pass).
 """
 
 from __future__ import annotations
@@ -202,50 +204,59 @@ class Training:
 
         fakes = self.fakes(stage.batch, stage.resolution)
         real = self.real_pictures(stage.batch, stage.resolution, self.random).to(self.device)
-        measures = self._generator_step(fakes, stage)
-        measures |= self._discriminator_step(fakes.detach(), real, stage)
+        self.optimiser_g.zero_grad()
+        self.optimiser_d.zero_grad()
+        measures = self._play(fakes, real) | self._regularise(real, stage)
+        measures["grad_g"] = _gradient_norm(self.generator)
+        measures["grad_d"] = _gradient_norm(self.discriminator)
+        self.optimiser_g.step()
+        self.optimiser_d.step()
 
         self.steps += 1
         self.pictures += stage.batch
         self._update_average(stage.batch)
         return measures
 
-    def _generator_step(self, fakes: Tensor, stage: Stage) -> Measures:
-        """Lower -log sigmoid(D(fake)), and now and then the path length penalty."""
-        with _frozen(self.discriminator):
-            loss = functional.softplus(-self.discriminator(fakes)).mean()
-            self.optimiser_g.zero_grad()
-            loss.backward()
-        measures = {"g": loss.item()}
-        every = self.options.path_length_interval
-        if self.options.path_length_weight and self.steps % every == 0:
-            lengths = self.path_lengths(max(1, stage.batch // 2), stage.resolution)
-            self.path_length += 0.01 * (lengths.mean().item() - self.path_length)
-            penalty = (lengths - self.path_length).square().mean()
-            (penalty * self.options.path_length_weight * every).backward()
-            measures |= {"path_length": self.path_length, "path_penalty": penalty.item()}
-        measures["grad_g"] = _gradient_norm(self.generator)
-        self.optimiser_g.step()
-        return measures
+    def _play(self, fakes: Tensor, real: Tensor) -> Measures:
+        """Add both players' gradients, from one pass through the discriminator.
 
-    def _discriminator_step(self, fakes: Tensor, real: Tensor, stage: Stage) -> Measures:
-        """Lower -log(1 - sigmoid(D(fake))) - log sigmoid(D(real)), and now and then R1."""
-        fake_logits, real_logits = self.discriminator(fakes), self.discriminator(real)
+        The discriminator lowers softplus(l) of a fake's logit l, the generator softplus(-l). Their
+        derivatives are s(l) and -s(-l), s being the logistic function, and s(-l) / s(l) = exp(-l).
+        So what reaches a fake on the discriminator's behalf, times -exp(-l), is what the generator
+        wants. (Through minibatch standard deviation a fake also feels the logits of its group;
+        that small part is scaled by its own logit instead of theirs.)
+        """
+        judged = fakes.detach().requires_grad_()
+        fake_logits, real_logits = self.discriminator(judged), self.discriminator(real)
         loss = functional.softplus(fake_logits).mean() + functional.softplus(-real_logits).mean()
-        self.optimiser_d.zero_grad()
         loss.backward()
-        measures = {
+        fake_logits = fake_logits.detach()
+        assert judged.grad is not None
+        fakes.backward(judged.grad * -torch.exp(-fake_logits)[:, None, None, None])
+        return {
+            "g": functional.softplus(-fake_logits).mean().item(),
             "d": loss.item(),
             "fake_logit": fake_logits.mean().item(),
             "real_logit": real_logits.mean().item(),
         }
-        if self.steps % self.options.r1_interval == 0:
-            penalty = r1_penalty(lambda x: self.discriminator(x, dtype=torch.float32), real)
-            weight = self.options.r1_weight[stage.resolution] / 2 * self.options.r1_interval
-            (penalty * weight).backward()
+
+    def _regularise(self, real: Tensor, stage: Stage) -> Measures:
+        """Now and then, add the penalties' gradients, each from half a batch."""
+        options, half = self.options, max(1, stage.batch // 2)
+        measures: Measures = {}
+        if self.steps % options.r1_interval == 0:
+            penalty = r1_penalty(
+                lambda images: self.discriminator(images, dtype=torch.float32), real[:half]
+            )
+            weight = options.r1_weight[stage.resolution] / 2
+            (penalty * weight * options.r1_interval).backward()
             measures["r1"] = penalty.item()
-        measures["grad_d"] = _gradient_norm(self.discriminator)
-        self.optimiser_d.step()
+        if options.path_length_weight and self.steps % options.path_length_interval == 0:
+            lengths = self.path_lengths(half, stage.resolution)
+            self.path_length += 0.01 * (lengths.mean().item() - self.path_length)
+            penalty = (lengths - self.path_length).square().mean()
+            (penalty * options.path_length_weight * options.path_length_interval).backward()
+            measures |= {"path_length": self.path_length, "path_penalty": penalty.item()}
         return measures
 
     # --------------------------------------------------------------------------- its ingredients
@@ -352,16 +363,6 @@ def _set_learning_rate(optimiser: torch.optim.Optimizer, learning_rate: float) -
 def _gradient_norm(network: nn.Module) -> float:
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     return float(torch.stack(torch._foreach_norm(gradients)).norm())
-
-
-@contextmanager
-def _frozen(network: nn.Module) -> Iterator[None]:
-    """Let gradients through a network but not into it."""
-    network.requires_grad_(False)
-    try:
-        yield
-    finally:
-        network.requires_grad_(True)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.training.adversarial import (
@@ -117,6 +118,33 @@ def test_a_step_trains_both_networks() -> None:
     assert {"g", "d", "r1", "fake_logit", "real_logit", "grad_g", "grad_d"} <= measures.keys()
     assert all(math.isfinite(value) for value in measures.values())
     assert (training.steps, training.pictures) == (1, 4)
+
+
+def test_one_pass_gives_both_players_their_own_gradients() -> None:
+    """The same as two losses and two passes, when no fake feels its group."""
+    training = tiny(replace(TINY, mixing=0.0))
+    training.discriminator.group_size = 1
+    real = coloured_squares(4, 8, torch.Generator().manual_seed(1))
+    fakes = training.fakes(4, 8)
+    training._play(fakes, real)
+
+    generator, discriminator = training.generator, training.discriminator
+    reached = [p for p in generator.parameters() if p.grad is not None]
+    loss_g = softplus(-discriminator(fakes_again := training_fakes(training))).mean()
+    for parameter, expected in zip(
+        reached, torch.autograd.grad(loss_g, reached, retain_graph=True), strict=True
+    ):
+        torch.testing.assert_close(parameter.grad, expected, rtol=1e-4, atol=1e-6)
+    judged = [p for p in discriminator.parameters() if p.grad is not None]
+    loss_d = softplus(discriminator(fakes_again)).mean() + softplus(-discriminator(real)).mean()
+    for parameter, expected in zip(judged, torch.autograd.grad(loss_d, judged), strict=True):
+        torch.testing.assert_close(parameter.grad, expected, rtol=1e-4, atol=1e-6)
+
+
+def training_fakes(training: Training) -> Tensor:
+    """Draw the first batch of 4 fakes of 8 pixels once more."""
+    training.random.manual_seed(training.options.seed)
+    return training.fakes(4, 8)
 
 
 def test_the_same_seed_gives_the_same_training() -> None:
