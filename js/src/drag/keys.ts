@@ -22,7 +22,7 @@ export const KEYS: readonly BindingGroup[] = [
       { keys: ["r"], command: "reset", label: "reset" },
       { keys: ["Mod+z"], command: "undo", label: "undo" },
       { keys: ["Shift+Mod+z", "Mod+y"], command: "redo", label: "redo" },
-      { keys: ["n"], command: "newSeed", label: "another portrait" },
+      { keys: ["n"], command: "newSeed", label: "another picture" },
     ],
   },
   {

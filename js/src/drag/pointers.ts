@@ -27,6 +27,11 @@ export function listenToPointers(
     const box = stage.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   };
+  /** Whether the keyboard is in this editor, also inside a shadow root. */
+  const isActive = (): boolean => {
+    const root = stage.getRootNode() as Document | ShadowRoot;
+    return stage.closest(".nbdrag")?.contains(root.activeElement) ?? false;
+  };
   const onImage = (event: MouseEvent): Point => toImage(editor.viewport(), onStage(event));
   const reach = (event: PointerEvent): number =>
     (REACH[event.pointerType as keyof typeof REACH] ?? REACH.mouse) / editor.viewport().scale;
@@ -42,10 +47,9 @@ export function listenToPointers(
   const onDown = (event: PointerEvent) => {
     if (event.button > MIDDLE && event.pointerType === "mouse") return;
     view.dispatch({ panel: null, crosshair: null });
-    const root = stage.getRootNode() as Document | ShadowRoot;
-    if (!stage.contains(root.activeElement)) stage.focus({ preventScroll: true });
     stage.setPointerCapture(event.pointerId);
-    event.preventDefault();
+    // A mouse gives the focus by itself, and wakes the notebook's cell; a finger that drags doesn't.
+    if (event.pointerType !== "mouse" && !isActive()) stage.focus({ preventScroll: true });
     down.set(event.pointerId, onStage(event));
     clearTimeout(longPress);
     if (down.size > 1) return gestures.cancel();
@@ -78,6 +82,11 @@ export function listenToPointers(
     for (const step of steps.length > 0 ? steps : [event]) gestures.move(onImage(step));
   };
 
+  /** The middle button pans; browsers would scroll. */
+  const onMouseDown = (event: MouseEvent) => {
+    if (event.button === MIDDLE) event.preventDefault();
+  };
+
   const onUp = (event: PointerEvent) => {
     clearTimeout(longPress);
     if (!down.delete(event.pointerId)) return;
@@ -107,8 +116,7 @@ export function listenToPointers(
 
   const onWheel = (event: WheelEvent) => {
     // The page keeps its wheel until the user has turned to the widget.
-    const root = stage.getRootNode() as Document | ShadowRoot;
-    if (!stage.closest(".nbdrag")?.contains(root.activeElement)) return;
+    if (!isActive()) return;
     event.preventDefault();
     event.stopPropagation();
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
@@ -127,6 +135,7 @@ export function listenToPointers(
   const onLeave = () => gestures.hover(null);
 
   const listeners: [string, (event: never) => void][] = [
+    ["mousedown", onMouseDown],
     ["pointerdown", onDown],
     ["pointermove", onMove],
     ["pointerup", onUp],

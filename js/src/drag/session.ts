@@ -80,7 +80,7 @@ export function openSession(model: Model): Session {
     },
     ack: (seq) => wire.tell({ kind: "ack", seq }),
     visible: () => [...views].some((visible) => visible()),
-    onError: (error) => notify("error", `A frame could not be decoded: ${String(error)}`),
+    onError: (error) => undecodable(error),
   });
 
   const wire = openWire<FromKernel, Told, Asked, Reply>(model, {
@@ -102,7 +102,7 @@ export function openSession(model: Model): Session {
       case "thumbnail":
         return bytes && showThumbnail(message.entry, toBlob(bytes, message.format));
       case "before":
-        return bytes && void showBefore(bytes, message.format);
+        return bytes && void showBefore(bytes, message.format).catch(undecodable);
       case "status":
         return dispatch({ kind: "notice", notice: message });
       case "beat":
@@ -110,6 +110,9 @@ export function openSession(model: Model): Session {
         if (message.revision !== store.get().snapshot?.revision) pulse.connect();
     }
   };
+
+  const undecodable = (error: unknown) =>
+    notify("error", `The browser could not decode a picture: ${String(error)}`);
 
   const refuse = (protocol: number) =>
     notify(
@@ -142,6 +145,8 @@ export function openSession(model: Model): Session {
     dispatch({ kind: "notice", notice: { level, text } });
 
   const ask: Session["ask"] = async (request) => {
+    // Points first: a start must find those that are on the screen.
+    if (request.kind !== "set_points") sendPairs.flush();
     dispatch({ kind: "asked", request: request.kind });
     const answer = await wire.ask(request as Asked);
     dispatch({ kind: "answered", request: request.kind });

@@ -45,7 +45,7 @@ function Origin({ editor }: { editor: Editor }): JSX.Element | null {
           editor={editor}
           command="newSeed"
           icon="dice"
-          label="Another portrait"
+          label="Another picture"
           class="nb-tool nb-small"
         />
         <input
@@ -104,7 +104,7 @@ function Points({ editor }: { editor: Editor }): JSX.Element {
             </>
           ) : (
             <>
-              Click a handle <i class="nb-bullet" />, then its target{" "}
+              Click a handle <i class="nb-bullet" />, then a target{" "}
               <i class="nb-bullet nb-bullet-target" />.
             </>
           )}

@@ -39,7 +39,7 @@ export function Stage({ editor, gestures }: { editor: Editor; gestures: Gestures
       tabIndex={0}
       role="application"
       aria-roledescription="image editor"
-      aria-label={`Portrait, ${width} by ${height} pixels. Arrow keys move a crosshair, Enter places a point or draws.`}
+      aria-label={`Picture, ${width} by ${height} pixels. Arrow keys move a crosshair, Enter places a point or draws.`}
     >
       <canvas
         ref={canvas}

@@ -2,6 +2,7 @@
 
 import { type JSX, render } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { keepFocus } from "../shared/focus";
 import { useSelect } from "../shared/hooks";
 import { watchTheme } from "../shared/theme";
 import { createEditor, type Editor } from "./editor";
@@ -29,9 +30,11 @@ function View({ editor }: { editor: Editor }): JSX.Element {
   const gestures = useMemo(() => createGestures(editor), [editor]);
 
   useEffect(() => {
-    if (root.current === null) return;
+    const stage = root.current?.querySelector<HTMLElement>(".nb-stage");
+    if (!root.current || !stage) return;
     const ends = [
       watchTheme(root.current),
+      keepFocus(root.current, stage),
       watchVisibility(root.current, editor.session),
       listenToKeys(root.current, editor, gestures),
     ];

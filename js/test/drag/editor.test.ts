@@ -132,9 +132,12 @@ describe("points", () => {
     press(part(root, "target-1"), "ArrowUp", { shiftKey: true });
     await settle();
     expect(rows()[0]).toEqual([40, 40, 81, 70]);
-    press(part(root, "target-1"), "Delete");
+    part(root, "target-2").focus();
+    press(part(root, "target-2"), "Delete");
     await settle();
-    expect(rows()).toEqual([[20, 20, 30, 30]]);
+    expect(rows()).toEqual([[40, 40, 81, 70]]);
+    // The keyboard is not lost with the point that had it.
+    expect(focused()).toBe("stage");
   });
 
   it("have names with their coordinates, and can all be reached by Tab", async () => {
