@@ -1,9 +1,16 @@
 // How the widget is bundled; used by the build and by the tests.
 
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** @param {string} path relative to js/ */
 export const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+/** What goes into the bundle is shipped with its licence. */
+const licences = ["preact", "lucide"].map((name) => {
+  const text = readFileSync(here(`node_modules/${name}/LICENSE`), "utf8");
+  return `This file contains parts of ${name}:\n\n${text.trim()}`;
+});
 
 /** @type {import("esbuild").BuildOptions} */
 export const bundleOptions = {
@@ -16,6 +23,7 @@ export const bundleOptions = {
   jsx: "automatic",
   jsxImportSource: "preact",
   minify: true,
-  legalComments: "eof",
+  legalComments: "none",
+  footer: { js: `/*\n${licences.join("\n\n").replaceAll("*/", "")}\n*/` },
   logLevel: "info",
 };
