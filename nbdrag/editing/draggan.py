@@ -12,10 +12,10 @@ is zero if the picture one pixel further already looks as the patch does here. I
 taken with respect to the latent, which thus moves the patch a little towards t. With a mask,
 the features where the picture may not move are held to what they were at first, F0:
 
-    mask_weight * (pixels of a patch) * mean over pixels outside of |F - F0|_1.
+    mask_weight * (pixels of a patch) / (pixels of the picture) * sum outside of |F - F0|_1.
 
-(Eq. 1 has a sum there. But 20, the paper's weight, makes sense for means, which its authors'
-program takes in both terms: with sums over thousands of pixels nothing would move at all.)
+(Eq. 1 has no such ratio. But 20, the paper's weight, is meant for means, which its authors'
+program takes in both terms; against sums over thousands of pixels nothing could move at all.)
 
 *Point tracking* (Eq. 2). How far the patch got is not known in advance. So the handle is found
 again: it is where, in a small window, the new features are nearest to F0 at the first handle.
@@ -60,8 +60,9 @@ class DragOptions(Options):
     ----------
     learning_rate : float, 1e-5 to 1
         Step size of Adam, in units of w (Sec. 3.4; the paper also uses 1e-3).
-    mask_weight : float, 0 to 1000
-        λ of Eq. 1: how much the mean change outside the mask counts against the mean of a patch.
+    mask_weight : float, 0 to 100
+        λ of Eq. 1: how much the change outside the mask, as a mean over the picture, counts
+        against the mean of a patch. Where dragging stalls under a mask, lower it.
     patch_radius : float, 1 to 64
         r1 of Eq. 1, in pixels: a patch is the pixels nearer than this to the handle.
     search_radius : float, 1 to 128
@@ -86,7 +87,7 @@ class DragOptions(Options):
         2e-3, "Step size", 1e-5, 1.0, 1e-3, "How far the latent moves in a step."
     )
     mask_weight: float = number(
-        20, "Mask weight λ", 0.0, 1000.0, 1.0, "How strongly the rest of the picture is held still."
+        20, "Mask weight λ", 0.0, 100.0, 0.5, "How strongly the rest of the picture is held still."
     )
     patch_radius: float = number(
         3, "Patch radius r₁", 1.0, 64.0, 0.5, "Pixels this near to a handle are moved."
@@ -243,8 +244,8 @@ def _iterate(
     with _gradients():
         held = None
         if outside is not None and outside.any():
-            held = sampling_weight(outside, block) / outside.sum()
-            held = held * (options.mask_weight * len(patch))
+            weight = options.mask_weight * len(patch) / outside.numel()
+            held = weight * sampling_weight(outside, block)
         # In W+ every movable row has an offset of its own, in W all rows share one.
         rows = 1 if options.space == "w" else layers
         offset = start.new_zeros(rows, generator.w_dim).requires_grad_()
