@@ -20,7 +20,7 @@ _HOME = {
     "DragOptions": "nbdrag.editing.draggan",
     "DragStep": "nbdrag.editing.draggan",
     "Generator": "nbdrag.generators.stylegan2",
-    "Recipe": "nbdrag.runtime.history",
+    "Recipe": "nbdrag.runtime.recipe",
     "StepInspector": "nbdrag.widgets.inspect",
     "drag": "nbdrag.editing.draggan",
     "list_generators": "nbdrag.generators.zoo",
