@@ -43,25 +43,26 @@ def save_generator(
     path : path-like
         Ends in ``.safetensors``. An existing file is replaced.
     metadata : mapping of str to str, optional
-        What else to keep in the file's metadata; "config" is taken.
+        What else to keep in the file's metadata; "config" and "recommended" are taken.
 
     Raises
     ------
     ValueError
-        If the name ends otherwise, "config" is among the metadata, or a weight is not finite in
-        half precision.
+        If the name ends otherwise, a taken name is among the metadata, or a weight is not finite
+        in half precision.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
         raise ValueError(f"path is {str(path)!r}; it must end in .safetensors.")
-    if metadata and "config" in metadata:
-        raise ValueError('metadata contains "config", which the generator itself fills in.')
+    own = {"config": config_json(generator), "recommended": json.dumps(generator.recommended)}
+    if taken := own.keys() & (metadata or {}).keys():
+        raise ValueError(f'metadata contains "{min(taken)}", which the generator itself fills in.')
     tensors = half_precision(generator)
     lost = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if lost:
         raise ValueError(f"weights not finite in half precision: {listing(lost)}.")
     unfinished = path.with_name(path.name + ".part")
-    unfinished.write_bytes(save(tensors, {**(metadata or {}), "config": config_json(generator)}))
+    unfinished.write_bytes(save(tensors, {**(metadata or {}), **own}))
     unfinished.replace(path)
 
 
@@ -89,7 +90,8 @@ def read_generator(path: str | PathLike[str]) -> Generator:
         raise CheckpointError(f"there is no file {str(path)!r}.")
     try:
         with safe_open(path, framework="pt") as file:
-            config = parse_config(path, file.metadata() or {})
+            metadata = file.metadata() or {}
+            config = parse_config(path, metadata)
             with torch.device("meta"):
                 generator = Generator(config)
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
@@ -109,6 +111,7 @@ def read_generator(path: str | PathLike[str]) -> Generator:
             f"{path.name} holds values that are not finite in {listing(strange)}."
         )
     generator.load_state_dict({name: w.float() for name, w in weights.items()}, assign=True)
+    generator.recommended = parse_recommended(path, metadata)
     return generator.eval().requires_grad_(False)
 
 
@@ -167,6 +170,24 @@ def parse_config(path: Path, metadata: Mapping[str, str]) -> StyleGAN2Config:
         return StyleGAN2Config(**values)
     except ValueError as error:
         raise CheckpointError(f"{path.name}: {error}") from None
+
+
+def parse_recommended(path: Path, metadata: Mapping[str, str]) -> dict[str, dict[str, object]]:
+    """Read the options that come with the weights; they are checked where they are used."""
+    try:
+        recommended = json.loads(metadata.get("recommended", "{}"))
+    except json.JSONDecodeError as error:
+        raise CheckpointError(
+            f"{path.name} recommends options that are no JSON ({error})."
+        ) from None
+    if not isinstance(recommended, dict) or not all(
+        isinstance(options, dict) for options in recommended.values()
+    ):
+        raise CheckpointError(
+            f"{path.name} recommends {recommended!r}; expected options by method, as in "
+            '{"drag": {"learning_rate": 0.02}}.'
+        )
+    return recommended
 
 
 def compare(path: Path, shapes: Mapping[str, tuple[int, ...]], generator: Generator) -> None:

@@ -73,6 +73,8 @@ class Generator(nn.Module):
         ``mapping(z, labels=None, *, truncation=1.0) -> ws``
     synthesis : SynthesisNetwork
         ``synthesis(ws, *, until=None, taps=(), noise="const", dtype=None) -> Synthesis``
+    recommended : dict
+        Options found to suit these weights, by editing method: ``{"drag": {...}}``. Saved along.
     """
 
     def __init__(self, config: StyleGAN2Config, rng: torch.Generator | None = None) -> None:
@@ -84,6 +86,7 @@ class Generator(nn.Module):
         self.z_dim, self.w_dim = config.z_dim, config.w_dim
         self.num_ws, self.num_labels = config.num_ws, config.num_labels
         self.resolution, self.block_resolutions = config.resolution, config.block_resolutions
+        self.recommended: dict[str, dict[str, object]] = {}
 
     @property
     def w_avg(self) -> Tensor:

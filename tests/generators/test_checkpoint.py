@@ -199,3 +199,20 @@ def test_cut_and_flipped_files_are_refused_or_read_whole(saved, data):
     except CheckpointError:
         return
     assert all(tensor.isfinite().all() for tensor in generator.state_dict().values())
+
+
+def test_recommended_options_travel_with_the_weights(tmp_path):
+    generator = Generator(TINY)
+    generator.recommended = {"drag": {"learning_rate": 0.02}}
+    save_generator(generator, tmp_path / "g.safetensors")
+    assert read_generator(tmp_path / "g.safetensors").recommended == generator.recommended
+
+
+@pytest.mark.parametrize("recommended", ["{", "[]", '{"drag": 3}'])
+def test_strange_recommendations_are_refused(tmp_path, recommended):
+    path = tmp_path / "g.safetensors"
+    save_generator(Generator(TINY), path)
+    metadata = {"config": json.dumps(dataclasses.asdict(TINY)), "recommended": recommended}
+    save_file(load_file(path), path, metadata)
+    with pytest.raises(CheckpointError, match="recommends"):
+        read_generator(path)
