@@ -20,6 +20,7 @@ import {
   type EditorState,
   imageSize,
   isEditable,
+  isRunning,
   type Store,
   shownPairs,
 } from "./store";
@@ -135,7 +136,7 @@ function createCommands(
     return isEditable(state) && test(state);
   };
   const editable = when(() => true);
-  const idle = when(({ snapshot }) => snapshot?.running === false);
+  const idle = when((state) => !isRunning(state));
   const command = (run: () => unknown, enabled: () => boolean): Command => ({
     run: () => void (enabled() && run()),
     enabled,
@@ -189,23 +190,23 @@ function createCommands(
         session.setPairs(withoutPair(pairs, selected.index));
         view.dispatch({ selected: null, panel: null });
       },
-      when(() => view.get().selected !== null),
+      when((state) => !isRunning(state) && view.get().selected !== null),
     ),
     clearPoints: command(
       () => {
         session.setPairs([]);
         view.dispatch({ selected: null, pending: null, panel: null });
       },
-      when((state) => shownPairs(state).length > 0),
+      when((state) => !isRunning(state) && shownPairs(state).length > 0),
     ),
 
     invertMask: command(
       () => ask({ kind: "edit_mask", op: "invert" }),
-      when(({ mask }) => mask !== null),
+      when((state) => !isRunning(state) && state.mask !== null),
     ),
     clearMask: command(
       () => ask({ kind: "edit_mask", op: "clear" }),
-      when(({ mask }) => mask !== null),
+      when((state) => !isRunning(state) && state.mask !== null),
     ),
     toggleOverlay: command(() => view.dispatch({ overlay: !view.get().overlay }), always),
     smaller: grow(1 / 1.2),

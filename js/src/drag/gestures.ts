@@ -8,7 +8,7 @@ import { clampToImage, distance, isInside, type Point } from "../shared/viewport
 import { brushRadius, type Editor } from "./editor";
 import type { MaskTool } from "./mask";
 import { hitTest, withPoint } from "./points";
-import { isEditable, shownPairs } from "./store";
+import { isEditable, isRunning, shownPairs } from "./store";
 
 export interface Press {
   /** Image pixels. */
@@ -43,10 +43,12 @@ export function createGestures(editor: Editor): Gestures {
   let gesture: Gesture | null = null;
 
   const begin = ({ at, reach, erases }: Press): Gesture | null => {
-    if (!isEditable(session.store.get())) return null;
+    const state = session.store.get();
     const { tool } = view.get();
+    if (!isEditable(state)) return null;
+    if (isRunning(state)) return beginWhileRunning(editor, at, reach);
     if (tool !== "points") return paint(editor, erases ? ERASING[tool] : tool, at);
-    const hit = hitTest(shownPairs(session.store.get()), at, reach);
+    const hit = hitTest(shownPairs(state), at, reach);
     const { pending } = view.get();
     if (pending !== null) return placeTarget(editor, pending.handle, at);
     view.dispatch({ selected: hit });
@@ -83,6 +85,19 @@ export function createGestures(editor: Editor): Gestures {
       return gesture !== null;
     },
   };
+}
+
+/** An edit's handles and mask are its own while it runs; targets can be moved, with any tool. */
+function beginWhileRunning(editor: Editor, at: Point, reach: number): Gesture | null {
+  const { session, view } = editor;
+  const targets = shownPairs(session.store.get()).map((pair) => ({ ...pair, handle: pair.target }));
+  const hit = hitTest(targets, at, reach);
+  if (hit === null) {
+    session.notify("info", "Targets can be moved now; for all else, stop first.");
+    return null;
+  }
+  view.dispatch({ selected: { index: hit.index, role: "target" }, pending: null });
+  return movePoint(editor, at);
 }
 
 /** Takes hold of the selected point where it was pressed, so that it doesn't jump. */

@@ -5,7 +5,7 @@ import { type Editor, scrollTo } from "./editor";
 import type { Gestures } from "./gestures";
 import { arrow, chord, commandFor } from "./keys";
 import { nudged } from "./points";
-import { isEditable, shownPairs } from "./store";
+import { isEditable, isRunning, shownPairs } from "./store";
 
 export function listenToKeys(root: HTMLElement, editor: Editor, gestures: Gestures): () => void {
   const { view, session } = editor;
@@ -67,6 +67,7 @@ export function listenToKeys(root: HTMLElement, editor: Editor, gestures: Gestur
     const { store } = session;
     const { selected } = view.get();
     if (selected === null || !isEditable(store.get())) return;
+    if (isRunning(store.get()) && selected.role === "handle") return;
     const pairs = nudged(shownPairs(store.get()), selected, by, editor.imageSize());
     session.setPairs(pairs);
     const moved = pairs[selected.index]?.[selected.role];

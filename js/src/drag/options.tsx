@@ -12,7 +12,7 @@ import type {
   SwitchOption,
 } from "../shared/protocol.gen";
 import type { Editor } from "./editor";
-import { isEditable } from "./store";
+import { isEditable, isRunning } from "./store";
 
 type Values = Record<string, OptionValue>;
 
@@ -24,7 +24,7 @@ export function Options({ editor }: { editor: Editor }): JSX.Element | null {
   const id = useId();
   const schema = useSelect(store, ({ snapshot }) => snapshot?.schema);
   const values: Values | undefined = useSelect(store, ({ snapshot }) => snapshot?.options);
-  const can = useSelect(store, (state) => isEditable(state) && !state.snapshot?.running);
+  const can = useSelect(store, (state) => isEditable(state) && !isRunning(state));
   if (schema === undefined || values === undefined) return null;
   return (
     <details class="nb-section nb-options" data-testid="options">

@@ -5,7 +5,7 @@ import { distance, type Point, panBy, toImage, zoomAt } from "../shared/viewport
 import type { Editor } from "./editor";
 import type { Gestures } from "./gestures";
 import { hitTest } from "./points";
-import { isEditable, shownPairs } from "./store";
+import { isEditable, isRunning, shownPairs } from "./store";
 
 /** How far from a point's centre it can be taken hold of, in CSS pixels. */
 const REACH = { mouse: 12, pen: 14, touch: 22 };
@@ -39,7 +39,7 @@ export function listenToPointers(
   const openMenu = (event: MouseEvent, within: number) => {
     const { store } = editor.session;
     const hit = hitTest(shownPairs(store.get()), onImage(event), within);
-    if (hit === null || !isEditable(store.get())) return;
+    if (hit === null || !isEditable(store.get()) || isRunning(store.get())) return;
     gestures.cancel();
     view.dispatch({ selected: hit, panel: { kind: "menu", index: hit.index, at: onStage(event) } });
   };

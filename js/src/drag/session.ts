@@ -17,21 +17,26 @@ import {
   type Snapshot,
 } from "../shared/protocol.gen";
 import { startPulse } from "../shared/pulse";
+import { debounce, throttle } from "../shared/rhythm";
 import type { Point } from "../shared/viewport";
-import {
-  type Answer,
-  type HostBuffer,
-  type Model,
-  openWire,
-  throttle,
-  toBytes,
-} from "../shared/wire";
+import { type Answer, type HostBuffer, type Model, openWire, toBytes } from "../shared/wire";
 import { type Mask, type Stroke, unpackMask } from "./mask";
 import { type Pair, toRows } from "./points";
-import { createStore, type EditorState, EMPTY, type Event, reduce, type Store } from "./store";
+import {
+  createStore,
+  type EditorState,
+  EMPTY,
+  type Event,
+  isRunning,
+  reduce,
+  type Store,
+} from "./store";
 
 /** At most 30 messages a second to the kernel while a point is dragged. */
 const DRAG_INTERVAL_MS = 34;
+
+/** New targets end a running edit and begin the next, so they are sent once the hand rests. */
+const RETARGET_AFTER_MS = 200;
 
 type Told = Extract<FromPage, { kind: "ready" | "ack" | "heartbeat" }>;
 type Asked = Exclude<FromPage, Told>;
@@ -146,7 +151,10 @@ export function openSession(model: Model): Session {
 
   const ask: Session["ask"] = async (request) => {
     // Points first: a start must find those that are on the screen.
-    if (request.kind !== "set_points") sendPairs.flush();
+    if (request.kind !== "set_points") {
+      sendDraftSoon.flush();
+      sendDraftAtRest.flush();
+    }
     dispatch({ kind: "asked", request: request.kind });
     const answer = await wire.ask(request as Asked);
     dispatch({ kind: "answered", request: request.kind });
@@ -159,10 +167,14 @@ export function openSession(model: Model): Session {
     return null;
   };
 
-  const sendPairs = throttle(async (mine: number, pairs: readonly Pair[]) => {
-    const answer = await ask({ kind: "set_points", points: toRows(pairs) });
-    dispatch({ kind: "draft-settled", revision: mine, ok: answer !== null });
-  }, DRAG_INTERVAL_MS);
+  const sendDraft = async () => {
+    const { draft } = store.get();
+    if (draft === null) return;
+    const answer = await ask({ kind: "set_points", points: toRows(draft.pairs) });
+    dispatch({ kind: "draft-settled", revision: draft.revision, ok: answer !== null });
+  };
+  const sendDraftSoon = throttle(sendDraft, DRAG_INTERVAL_MS);
+  const sendDraftAtRest = debounce(sendDraft, RETARGET_AFTER_MS);
 
   /** What the notebook saved, for a page without a kernel and for the time until it answers. */
   const showSaved = async () => {
@@ -188,7 +200,8 @@ export function openSession(model: Model): Session {
     setPairs(pairs) {
       revision += 1;
       dispatch({ kind: "draft", draft: { revision, pairs } });
-      sendPairs(revision, pairs);
+      if (isRunning(store.get())) sendDraftAtRest();
+      else sendDraftSoon();
     },
     showStroke(stroke) {
       painting ??= { revision: ++revision, stroke };
@@ -216,7 +229,8 @@ export function openSession(model: Model): Session {
     },
     wake: frames.wake,
     close() {
-      sendPairs.cancel();
+      sendDraftSoon.cancel();
+      sendDraftAtRest.cancel();
       pulse.stop();
       frames.close();
       wire.close();

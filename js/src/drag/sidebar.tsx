@@ -9,7 +9,7 @@ import { Curve } from "./curve";
 import { brushRadius, type Editor, TRUNCATION } from "./editor";
 import { Options } from "./options";
 import { gap, withoutPair } from "./points";
-import { isEditable, shownPairs } from "./store";
+import { isEditable, isRunning, shownPairs } from "./store";
 
 export function Sidebar({ editor }: { editor: Editor }): JSX.Element {
   return (
@@ -29,7 +29,7 @@ export function Sidebar({ editor }: { editor: Editor }): JSX.Element {
 function Origin({ editor }: { editor: Editor }): JSX.Element | null {
   const { store, ask } = editor.session;
   const snapshot = useSelect(store, (state) => state.snapshot);
-  const can = useSelect(store, (state) => isEditable(state) && !state.snapshot?.running);
+  const can = useSelect(store, (state) => isEditable(state) && !isRunning(state));
   if (snapshot === null) return null;
   const { model, seed } = snapshot;
   const truncation = snapshot.truncation ?? TRUNCATION;
@@ -92,7 +92,7 @@ function Points({ editor }: { editor: Editor }): JSX.Element {
   const selected = useSelect(view, (v) => v.selected?.index);
   const waiting = useSelect(view, (v) => v.pending !== null);
   const pairs = shownPairs(state);
-  const can = isEditable(state);
+  const can = isEditable(state) && !isRunning(state);
   return (
     <section class="nb-section" data-testid="points-list">
       <b>Points</b>

@@ -26,7 +26,9 @@ export function StatusLine({ editor }: { editor: Editor }): JSX.Element {
   const { store } = editor.session;
   const now = useSelect(store, mode);
   const notice = useSelect(store, (state) => state.notice);
-  const text = REMEDY[now] ?? notice?.text ?? "";
+  // "busy" says again what the word before it says.
+  const said = notice?.level === "busy" ? "" : (notice?.text ?? "");
+  const text = REMEDY[now] ?? said;
   const level = REMEDY[now] ? "warning" : (notice?.level ?? "info");
   const stepText = useSelect(store, step);
   const toGo = useSelect(store, togo);

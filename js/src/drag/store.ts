@@ -119,7 +119,7 @@ export function reduce(state: EditorState, event: Event): EditorState {
     case "error-over":
       // A request went well: an earlier one's error is no more news.
       if (state.notice?.level !== "error") return state;
-      return { ...state, notice: state.snapshot?.status ?? null };
+      return { ...state, notice: withoutError(state.snapshot?.status ?? null) };
     case "draft":
       return { ...state, draft: event.draft };
     case "draft-settled":
@@ -148,14 +148,30 @@ function withSnapshot(state: EditorState, snapshot: Snapshot): EditorState {
   const starts = snapshot.running && old?.running !== true;
   const said =
     snapshot.status.text !== old?.status.text || snapshot.status.level !== old.status.level;
+  const ends = old?.running === true && !snapshot.running;
   return {
     ...state,
     snapshot,
+    draft: ends ? rebased(state.draft, snapshot) : state.draft,
     // A new run's points come with its first frame; until then the snapshot's hold.
     frame: starts ? null : state.frame,
     curve: starts || snapshot.progress === null ? [] : state.curve,
     notice: said ? snapshot.status : state.notice,
   };
+}
+
+/** New targets for an edit that has ended meanwhile: its handles are where the edit left them. */
+function rebased(draft: Draft | null, { points }: Snapshot): Draft | null {
+  if (draft?.pairs.length !== points.length) return null;
+  const pairs = fromRows(points).map(({ handle }, i) => ({
+    handle,
+    target: draft.pairs[i]?.target ?? handle,
+  }));
+  return { ...draft, pairs };
+}
+
+function withoutError(notice: Notice | null): Notice | null {
+  return notice?.level === "error" ? null : notice;
 }
 
 function grown(curve: readonly CurvePoint[], frame: Frame): readonly CurvePoint[] {
@@ -203,13 +219,20 @@ export function imageSize({ model: { resolution } }: Snapshot): ImageSize {
   return { width: resolution, height: resolution };
 }
 
-/** The pairs to show: the user's draft, else the frame's tracked points, else the kernel's. */
+/**
+ * The pairs to show: the user's draft, else the kernel's.
+ *
+ * While an edit runs, its handles go their own way, as the newest frame tells; only targets can be
+ * the user's then.
+ */
 export function shownPairs({ draft, frame, snapshot }: EditorState): readonly Pair[] {
-  if (draft !== null) return draft.pairs;
-  if (snapshot === null) return [];
-  const pairs = fromRows(snapshot.points);
-  if (!snapshot.running || frame === null || frame.points.length !== pairs.length) return pairs;
-  return fromRows(frame.points);
+  const pairs = draft?.pairs ?? fromRows(snapshot?.points ?? []);
+  const tracked = frame?.points;
+  if (!snapshot?.running || tracked?.length !== pairs.length) return pairs;
+  return fromRows(tracked).map(({ handle, target }, i) => ({
+    handle,
+    target: draft?.pairs[i]?.target ?? target,
+  }));
 }
 
 /** The step of the running or the last edit. */
@@ -243,6 +266,10 @@ export function mode({ connection, snapshot, notice }: EditorState): Mode {
 /** Whether there is a kernel, as far as is known: a static page has none. */
 export function isLive({ connection }: EditorState): boolean {
   return connection !== "static";
+}
+
+export function isRunning({ snapshot }: EditorState): boolean {
+  return snapshot?.running === true;
 }
 
 /** Whether the user can change anything now. */

@@ -192,6 +192,49 @@ describe("points", () => {
   });
 });
 
+describe("while an edit runs", () => {
+  beforeEach(async () => {
+    kernel.change({ points: [[40, 40, 80, 80]], running: true });
+    kernel.frame({ step: 3, points: [[50, 50, 80, 80]] });
+    await settle();
+    kernel.heard.length = 0;
+  });
+
+  it("targets can be moved, and are sent once the hand rests", async () => {
+    pointer(stage, "pointerdown", [80, 80]);
+    for (let i = 1; i <= 20; i++) {
+      pointer(stage, "pointermove", [80 + i, 80]);
+      await vi.advanceTimersByTimeAsync(20);
+    }
+    kernel.frame({ step: 4, points: [[51, 51, 80, 80]] });
+    await settle();
+    expect(rows()).toEqual([[51, 51, 100, 80]]);
+    expect(kernel.all("set_points")).toEqual([]);
+    pointer(stage, "pointerup", [100, 80]);
+    await vi.advanceTimersByTimeAsync(300);
+    expect(kernel.all("set_points")).toHaveLength(1);
+    expect(kernel.last("set_points")?.points[0]?.slice(2)).toEqual([100, 80]);
+  });
+
+  it("nothing else can be, and the status line says so", async () => {
+    click(stage, [20, 20]);
+    drag(stage, [
+      [50, 50],
+      [60, 60],
+    ]);
+    press(root, "b");
+    drag(stage, [
+      [20, 20],
+      [30, 30],
+    ]);
+    press(root, "n");
+    await vi.advanceTimersByTimeAsync(300);
+    expect(kernel.heard.filter(({ kind }) => kind !== "ack")).toEqual([]);
+    expect(rows()).toEqual([[50, 50, 80, 80]]);
+    expect(part(root, "message").textContent).toContain("stop first");
+  });
+});
+
 describe("the mask", () => {
   it("is painted with the brush, as one stroke", async () => {
     press(root, "b");

@@ -54,6 +54,19 @@ describe("points", () => {
     expect(shownPairs(stateAfter(running, moved, kernels))[0]?.handle).toEqual([10, 10]);
   });
 
+  it("of a running edit have its handles and the user's targets, also when it ends", () => {
+    const running = told({ points: [[10, 10, 20, 20]], running: true });
+    const moved = shown({ points: [[15, 15, 20, 20]] });
+    const retarget: Event = {
+      kind: "draft",
+      draft: { revision: 8, pairs: [{ handle: [11, 11], target: [30, 30] }] },
+    };
+    const state = stateAfter(running, retarget, moved);
+    expect(shownPairs(state)).toEqual([{ handle: [15, 15], target: [30, 30] }]);
+    const ended = reduce(state, told({ points: [[19, 19, 20, 20]] }));
+    expect(shownPairs(ended)).toEqual([{ handle: [19, 19], target: [30, 30] }]);
+  });
+
   it("have a mean distance", () => {
     expect(pixelsToGo([])).toBeNull();
     expect(

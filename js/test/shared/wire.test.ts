@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Model, openWire, throttle, toBytes } from "../../src/shared/wire";
+import { describe, expect, it, vi } from "vitest";
+import { type Model, openWire, toBytes } from "../../src/shared/wire";
 
 type Listener = (content: unknown, buffers?: (DataView | Uint8Array)[]) => void;
 
@@ -84,37 +84,5 @@ describe("buffers", () => {
     ["ArrayBuffer", bytes.slice(1, 3).buffer],
   ])("are read from a %s", (_name, buffer) => {
     expect([...toBytes(buffer)]).toEqual([8, 7]);
-  });
-});
-
-describe("throttle", () => {
-  beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
-
-  it("sends the first at once and then the newest, at most once per interval", () => {
-    const call = vi.fn();
-    const throttled = throttle(call, 34);
-    for (let i = 0; i < 100; i++) {
-      throttled(i);
-      vi.advanceTimersByTime(10);
-    }
-    vi.advanceTimersByTime(100);
-    expect(call.mock.calls[0]).toEqual([0]);
-    expect(call.mock.calls.at(-1)).toEqual([99]);
-    expect(call.mock.calls.length).toBeLessThanOrEqual(31);
-    expect(call.mock.calls.length).toBeGreaterThan(25);
-  });
-
-  it("can be flushed and cancelled", () => {
-    const call = vi.fn();
-    const throttled = throttle(call, 34);
-    throttled("a");
-    throttled("b");
-    throttled.flush();
-    expect(call.mock.calls).toEqual([["a"], ["b"]]);
-    throttled("c");
-    throttled.cancel();
-    vi.advanceTimersByTime(1000);
-    expect(call).toHaveBeenCalledTimes(2);
   });
 });
