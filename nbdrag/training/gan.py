@@ -234,13 +234,17 @@ def _read_compact(path: Path) -> dict[str, Any]:
     return state
 
 
-def export(out: Path, path: Path) -> None:
-    """Package the averaged generator of a training's folder, in half precision."""
+def export(out: Path, path: Path, recommended: Mapping[str, Any] | None = None) -> None:
+    """Package the averaged generator of a training's folder, in half precision.
+
+    `recommended` says which options suit it, by editing method.
+    """
     options = read_options(out)
     state = torch.load(out / "checkpoint.pt", map_location="cpu", weights_only=True)
     generator = Generator(options.generator)
     generator.load_state_dict(state["average"])
     generator.w_avg.copy_(measure_w_avg(generator))
+    generator.recommended = dict(recommended or {})
     metadata = {
         "training": json.dumps(
             {"pictures": state["pictures"], "options": dataclasses.asdict(options)}
@@ -320,10 +324,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command = commands.add_parser(name, help=does)
         command.add_argument("out", type=Path, help="the training's folder")
         command.add_argument("path", type=Path, help="the .safetensors file to write")
+        if name == "export":
+            command.add_argument(
+                "--recommend", type=Path, help="JSON of options that suit it, by editing method"
+            )
 
     parsed = parser.parse_args(arguments)
     if parsed.command == "export":
-        export(parsed.out, parsed.path)
+        recommended = json.loads(parsed.recommend.read_text()) if parsed.recommend else None
+        export(parsed.out, parsed.path, recommended)
     elif parsed.command == "compact":
         save_compact(parsed.out / "checkpoint.pt", parsed.path)
     else:

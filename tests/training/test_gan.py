@@ -167,7 +167,7 @@ def test_what_is_exported_is_the_average_with_its_centre(tmp_path: Path) -> None
     gan.write_options(TINY, tmp_path)
     gan.train(training, tmp_path, Budget(pictures=64))
     path = tmp_path / "packaged.safetensors"
-    gan.export(tmp_path, path)
+    gan.export(tmp_path, path, {"drag": {"learning_rate": 0.02}})
 
     packaged = read_generator(path)
     z = torch.randn(4, 8)
@@ -177,6 +177,7 @@ def test_what_is_exported_is_the_average_with_its_centre(tmp_path: Path) -> None
     torch.testing.assert_close(
         packaged.w_avg, measure_w_avg(training.average), atol=2e-3, rtol=2e-3
     )
+    assert packaged.recommended["drag"] == {"learning_rate": 0.02}
     with safe_open(path, framework="pt") as file:
         assert json.loads(file.metadata()["training"])["pictures"] == 64
 
