@@ -65,9 +65,31 @@ def bench(known: argparse.Namespace, rest: list[str]) -> int:
 
 def recipe_replay(known: argparse.Namespace, rest: list[str]) -> int:
     """Make the picture that a saved session ended with."""
-    if not known.recipe.is_file():
-        raise FileNotFoundError(f"there is no recipe {str(known.recipe)!r}")
-    raise NotImplementedError
+    picture: Path = known.picture
+    if picture.suffix.lower() != ".png":
+        raise ValueError(f"the picture is to be {str(picture)!r}; its name must end in .png")
+    if not picture.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(picture.parent)!r}")
+    import torch
+
+    from nbdrag.generators.zoo import load_generator
+    from nbdrag.runtime.pictures import to_pil
+    from nbdrag.runtime.recipe import Recipe
+
+    recipe = Recipe.load(known.recipe)
+    name = known.generator or recipe.generator
+    if not name:
+        raise ValueError(
+            f"{known.recipe} does not say which generator it was made with; name it: "
+            "--generator NAME_OR_PATH"
+        )
+    generator = load_generator(name)
+    ws = recipe.replay(generator)
+    with torch.no_grad():
+        image = generator.synthesis(ws[None]).image[0]
+    to_pil(image).save(picture)
+    print(f"{picture}: edits replayed: {len(recipe.edits)}")
+    return 0
 
 
 def run(command: list[str], cwd: Path | None = None) -> int:
@@ -109,5 +131,8 @@ def parser() -> argparse.ArgumentParser:
     replay = recipe_commands.add_parser("replay", help="make the picture that a session ended with")
     replay.add_argument("recipe", type=Path, metavar="FILE", help="the recipe, a .safetensors file")
     replay.add_argument("picture", type=Path, metavar="OUT.png", help="where to write the picture")
+    replay.add_argument(
+        "--generator", metavar="NAME_OR_PATH", help="where its generator is now, if it has moved"
+    )
     replay.set_defaults(command=recipe_replay)
     return whole
