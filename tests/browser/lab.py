@@ -30,6 +30,17 @@ def open_notebook(page: Page, server: Server, name: str, *, view: str = "lab/tre
     """
     reset = "&reset" if view.startswith("lab") else ""
     page.goto(f"{server.url}/{view}/{quote(name)}?token={TOKEN}{reset}")
+    wait_for_kernel(page)
+
+
+def reopen(page: Page) -> None:
+    """Reload the page, and wait until the notebook has found its kernel again."""
+    page.reload()
+    wait_for_kernel(page)
+
+
+def wait_for_kernel(page: Page) -> None:
+    """Wait until a notebook is shown whose kernel is connected and idle."""
     page.wait_for_function("window.jupyterapp?.restored !== undefined", timeout=WAIT)
     page.evaluate("window.jupyterapp.restored.then(() => undefined)")
     page.locator(".jp-NotebookPanel .jp-Notebook .jp-Cell").first.wait_for(timeout=WAIT)
