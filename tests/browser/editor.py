@@ -5,6 +5,7 @@ Works in every host: a test gives the editor's locator, and coordinates are imag
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from playwright.sync_api import Locator, Page, expect
@@ -17,15 +18,19 @@ Point = tuple[float, float]
 def editor_on(page: Page) -> Locator:
     """The one editor on a page, once it shows a picture from the kernel."""
     editor = page.get_by_test_id("drag-editor")
-    expect(editor).to_have_attribute("data-state", "idle", timeout=WAIT)
+    expect_state(editor, "idle")
     expect(editor).not_to_have_attribute("data-frames", "0", timeout=WAIT)
     editor.scroll_into_view_if_needed()
     return editor
 
 
 def expect_state(editor: Locator, state: str) -> None:
-    """Wait until the editor says that it is in a state, such as "running" or "idle"."""
-    expect(editor).to_have_attribute("data-state", state, timeout=WAIT)
+    """Wait until the editor says that it is in a state; an error is none that one waits for."""
+    either = re.compile(f"^({state}|error|gone)$")
+    expect(editor).to_have_attribute("data-state", either, timeout=WAIT)
+    message = editor.get_by_test_id("message")
+    said = message.inner_text() if message.is_visible() else ""
+    assert editor.get_attribute("data-state") == state, said
 
 
 def on_page(editor: Locator, point: Point, resolution: int = 128) -> Point:

@@ -81,9 +81,6 @@ def test_what_lies_outside_a_drawn_mask_stays(editor: Locator) -> None:
     kernel_run(page, "import numpy as np; before = np.asarray(editor.image, dtype=float)")
     editor.get_by_test_id("lasso").click()
     drag_with_mouse(editor, AROUND_THE_MOUTH)
-    page.wait_for_function(
-        "(version) => true", arg=0
-    )  # the stroke is on its way; the kernel answers in order
     mask = kernel_eval(page, "None if editor.mask is None else np.asarray(editor.mask).tolist()")
     assert mask is not None
     assert mask[96][64]
