@@ -22,8 +22,8 @@ export interface Surface {
   draw(scene: Scene): void;
 }
 
-/** Night blue at 42 %: dims any picture and leaves it readable. */
-const VEIL = [11, 21, 38, 107] as const;
+/** Night blue at 38 %: dims any picture and leaves it readable. */
+const VEIL = [11, 21, 38, 97] as const;
 
 /** From this many device pixels per image pixel on, pixels are shown as squares. */
 const PIXELATED_FROM = 12;

@@ -1,6 +1,8 @@
 // The theme: colours come from the host's CSS variables; where a host has none, from whether the
 // page behind the widget is light or dark.
 
+type Theme = "light" | "dark";
+
 /** Keeps `data-theme` on the root as the page is, "light" or "dark"; returns what ends it. */
 export function watchTheme(root: HTMLElement): () => void {
   const update = () => {
@@ -29,13 +31,33 @@ export function watchTheme(root: HTMLElement): () => void {
   };
 }
 
-/** The theme of the first opaque background behind the element, else what the system prefers. */
-function pageTheme(element: HTMLElement): "light" | "dark" {
+/** By the first opaque background behind the element, else by what the page calls itself. */
+function pageTheme(element: HTMLElement): Theme {
   for (let at = parentOf(element); at !== null; at = parentOf(at)) {
     const brightness = brightnessOf(getComputedStyle(at).backgroundColor);
     if (brightness !== null) return brightness < 0.5 ? "dark" : "light";
   }
-  return window.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const { documentElement, body } = document;
+  return namedTheme(documentElement) ?? namedTheme(body) ?? unpaintedTheme();
+}
+
+/** By a class such as "dark" or "vscode-dark", or Colab's theme="dark". */
+function namedTheme(element: Element): Theme | null {
+  const names = [
+    ...element.classList,
+    element.getAttribute("theme"),
+    element.getAttribute("data-theme"),
+  ];
+  if (names.some((name) => /(^|-)dark$/.test(name ?? ""))) return "dark";
+  return names.some((name) => /(^|-)light$/.test(name ?? "")) ? "light" : null;
+}
+
+/** A page that paints no background is white; in a frame, another page may shine through. */
+function unpaintedTheme(): Theme {
+  const { colorScheme } = getComputedStyle(document.documentElement);
+  const asSystem = colorScheme.includes("dark") || window.top !== window;
+  const systemIsDark = window.matchMedia?.("(prefers-color-scheme: dark)").matches;
+  return asSystem && systemIsDark ? "dark" : "light";
 }
 
 function parentOf(element: Element): Element | null {

@@ -24,3 +24,18 @@ it("follows the page behind the widget", async () => {
   expect(root.dataset.theme).toBe("light");
   root.remove();
 });
+
+it.each([
+  ["class", "vscode-dark", "dark"],
+  ["theme", "dark", "dark"],
+  ["data-theme", "light", "light"],
+  ["class", "darkroom", "light"],
+])("where nothing is painted, goes by %s=%s", (attribute, name, theme) => {
+  document.body.removeAttribute("style");
+  document.body.setAttribute(attribute, name);
+  const root = document.body.appendChild(document.createElement("div"));
+  watchTheme(root)();
+  expect(root.dataset.theme).toBe(theme);
+  document.body.removeAttribute(attribute);
+  root.remove();
+});
