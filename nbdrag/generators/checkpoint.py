@@ -2,9 +2,8 @@
 
 The file's metadata carries the construction as JSON under "config", beside whatever else the
 writer wants remembered (how it was trained, say). Reading trusts nothing: the construction is
-checked first, the network is then laid out without memory, and only when every name and shape in
-the file agrees with it are the weights read. So a damaged or absurd file costs a message, not a
-kernel.
+checked first, and only when every name and shape in the file agrees with it is memory taken. So a
+damaged or absurd file costs a message, not a kernel.
 
 .safetensors files contain no code; reading one runs none.
 """
@@ -23,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from nbdrag.generators.layers import binomial_filter
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 
 
@@ -92,25 +92,16 @@ def read_generator(path: str | PathLike[str]) -> Generator:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             config = parse_config(path, metadata)
-            with torch.device("meta"):
-                generator = Generator(config)
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            compare(path, shapes, generator)
+            compare(path, shapes, config)
             weights = {name: file.get_tensor(name) for name in shapes}
     except SafetensorError as error:
         raise CheckpointError(
             f"{path.name} is damaged, or no .safetensors file ({error}); fetch it anew."
         ) from None
-    strange = [
-        name
-        for name, tensor in weights.items()
-        if not tensor.is_floating_point() or not tensor.isfinite().all()
-    ]
-    if strange:
-        raise CheckpointError(
-            f"{path.name} holds values that are not finite in {listing(strange)}."
-        )
-    generator.load_state_dict({name: w.float() for name, w in weights.items()}, assign=True)
+    check_values(path, weights)
+    generator = Generator(config)
+    generator.load_state_dict(weights)
     generator.recommended = parse_recommended(path, metadata)
     return generator.eval().requires_grad_(False)
 
@@ -190,8 +181,10 @@ def parse_recommended(path: Path, metadata: Mapping[str, str]) -> dict[str, dict
     return recommended
 
 
-def compare(path: Path, shapes: Mapping[str, tuple[int, ...]], generator: Generator) -> None:
+def compare(path: Path, shapes: Mapping[str, tuple[int, ...]], config: StyleGAN2Config) -> None:
     """Account for every tensor of a file, by name and shape."""
+    with torch.device("meta"):  # no memory, however large
+        generator = Generator(config)
     expected = {name: tuple(tensor.shape) for name, tensor in generator.state_dict().items()}
     faults = []
     if missing := [name for name in expected if name not in shapes]:
@@ -204,6 +197,26 @@ def compare(path: Path, shapes: Mapping[str, tuple[int, ...]], generator: Genera
         faults.append(f"of another shape: {listing(described)}")
     if faults:
         raise CheckpointError(f"{path.name} does not fit its own config; {'; '.join(faults)}.")
+
+
+def check_values(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights that are no finite numbers, and resampling filters other than ours."""
+    strange = [
+        name
+        for name, tensor in weights.items()
+        if not tensor.is_floating_point() or not tensor.isfinite().all()
+    ]
+    if strange:
+        raise CheckpointError(
+            f"{path.name} holds values that are not finite in {listing(strange)}."
+        )
+    ours = binomial_filter()
+    filters = {name: t for name, t in weights.items() if name.endswith("resample_filter")}
+    if other := [name for name, tensor in filters.items() if not torch.equal(tensor.float(), ours)]:
+        raise CheckpointError(
+            f"{path.name} resamples with another filter than [1, 3, 3, 1] in {listing(other)}; "
+            f"such generators are not supported."
+        )
 
 
 def listing(names: Iterable[str], most: int = 5) -> str:

@@ -72,7 +72,10 @@ class StyledConv(nn.Module):
         super().__init__()
         outputs = config.channels(resolution)
         self.affine = Dense(config.w_dim, inputs, rng, bias=1.0)
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3, generator=rng))
+        weight = torch.randn(outputs, inputs, 3, 3, generator=rng)
+        if upsamples:
+            weight = channels_last(weight.transpose(0, 1)).transpose(0, 1)
+        self.weight = nn.Parameter(weight if upsamples else channels_last(weight))
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.register_buffer("resample_filter", binomial_filter())
@@ -92,11 +95,11 @@ class StyledConv(nn.Module):
             x = functional.conv2d(x, weight, padding=1)
         # The rectifier is linear along every ray, so its gain can be applied to what goes in.
         scale = (demodulation(self.weight, styles) * self.gain).to(x.dtype)
-        bias = (self.bias * self.gain).to(x.dtype)
-        x = torch.addcmul(bias[:, None, None], x, scale[:, :, None, None])
+        x = x * scale[:, :, None, None]
+        x += (self.bias * self.gain).to(x.dtype)[:, None, None]
         if noise != "none":
-            x = x + (self.draw(noise, len(x)) * (self.noise_strength * self.gain)).to(x.dtype)
-        x = functional.leaky_relu(x, SLOPE)
+            x += (self.draw(noise, len(x)) * (self.noise_strength * self.gain)).to(x.dtype)
+        x = functional.leaky_relu_(x, SLOPE)
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
     def draw(self, noise: Noise, n: int) -> Tensor:
@@ -139,9 +142,7 @@ class ToRGB(nn.Module):
 
 
 class Shortcut(nn.Module):
-    """The linear path around a residual block: 1x1 convolution, then doubling."""
-
-    resample_filter: Tensor
+    """The linear path around a residual block: a 1x1 convolution, to be doubled in size."""
 
     def __init__(self, inputs: int, outputs: int, rng: torch.Generator, *, gain: float) -> None:
         super().__init__()
@@ -150,9 +151,8 @@ class Shortcut(nn.Module):
         self.gain = gain / math.sqrt(inputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map features [N, C, h, h] to [N, C', 2h, 2h]."""
-        x = functional.conv2d(x, (self.weight * self.gain).to(x.dtype))
-        return upsample(x, self.resample_filter)
+        """Map features [N, C, h, h] to [N, C', h, h]."""
+        return functional.conv2d(x, (self.weight * self.gain).to(x.dtype))
 
     if TYPE_CHECKING:
         __call__ = forward
@@ -179,7 +179,7 @@ class Dense(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map [N, inputs] to [N, outputs]."""
         bias = self.bias if self.bias_gain == 1 else self.bias * self.bias_gain
-        return functional.linear(x, self.weight * self.weight_gain, bias)
+        return torch.addmm(bias, x, self.weight.T, alpha=self.weight_gain)
 
     if TYPE_CHECKING:
         __call__ = forward
@@ -191,28 +191,28 @@ def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
     return (styles.square() @ squared.T + 1e-8).rsqrt()
 
 
+def channels_last(x: Tensor) -> Tensor:
+    """Lay a tensor out with its channels last, as processors convolve fastest."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
 # ----------------------------------------------------------------------------------- resampling
-# The filter is an argument because official checkpoints carry it, once per layer.
 
 
 def binomial_filter() -> Tensor:
-    """The resampling filter [1, 3, 3, 1] in both axes, [4, 4], summing to one."""
+    """The resampling filter [1, 3, 3, 1] in both axes, [4, 4], summing to one.
+
+    Official checkpoints carry it in every layer; so do ours.
+    """
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
     return torch.outer(taps, taps) / 64
-
-
-def upsample(x: Tensor, taps: Tensor) -> Tensor:
-    """Double the size of [N, C, H, W]: zeros in between, then the filter."""
-    channels = x.shape[1]
-    kernel = (4 * taps).to(x.dtype).expand(channels, 1, 4, 4)
-    return functional.conv_transpose2d(x, kernel, stride=2, padding=1, groups=channels)
 
 
 def upsampling_conv(x: Tensor, weight: Tensor, taps: Tensor) -> Tensor:
     """Double the size while convolving with `weight`, [O, C, 3, 3].
 
-    A transposed convolution puts the zeros in between and convolves, without computing with the
-    zeros; the filter follows, one channel at a time.
+    A transposed convolution puts zeros between the pixels and convolves, without computing with
+    the zeros; the filter follows, one channel at a time.
     """
     channels = len(weight)
     x = functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
@@ -220,8 +220,20 @@ def upsampling_conv(x: Tensor, weight: Tensor, taps: Tensor) -> Tensor:
     return functional.conv2d(x, kernel, padding=1, groups=channels)
 
 
-def downsample(x: Tensor, taps: Tensor) -> Tensor:
-    """Halve the size of [N, C, H, W]: the filter, then every other pixel."""
-    channels = x.shape[1]
-    kernel = taps.to(x.dtype).expand(channels, 1, 4, 4)
-    return functional.conv2d(x, kernel, stride=2, padding=1, groups=channels)
+def upsample(x: Tensor, doubling: Tensor) -> Tensor:
+    """Double the size of [N, C, h, h] without convolving.
+
+    Zeros between the pixels, then the filter: linear along rows and along columns, so a small
+    matrix from either side does it. For a few channels that is the fastest way.
+    """
+    doubling = doubling.to(x.dtype)
+    return doubling @ x @ doubling.T
+
+
+def doubling_matrix(size: int) -> Tensor:
+    """The matrix, [2 size, size], that doubles a row of pixels with the filter [1, 3, 3, 1] / 4."""
+    matrix = torch.zeros(2 * size + 2, size)
+    pixels = torch.arange(size)
+    for offset, tap in enumerate((0.25, 0.75, 0.75, 0.25)):
+        matrix[2 * pixels + offset, pixels] = tap
+    return matrix[1:-1].contiguous()

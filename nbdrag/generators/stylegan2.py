@@ -37,6 +37,8 @@ from nbdrag.generators.layers import (
     StyledConv,
     ToRGB,
     binomial_filter,
+    channels_last,
+    doubling_matrix,
     upsample,
 )
 
@@ -317,7 +319,7 @@ class FirstBlock(nn.Module):
         """Return features [N, C, 4, 4] and RGB [N, 3, 4, 4], if this block makes any."""
         x = self.const.to(dtype).expand(len(rows[0]), -1, -1, -1)
         # Channels last is what the filters after a transposed convolution are fastest in.
-        x = self.conv1(x.contiguous(memory_format=torch.channels_last), rows[0], noise)
+        x = self.conv1(channels_last(x), rows[0], noise)
         return x, None if self.torgb is None else self.torgb(x, rows[1])
 
     if TYPE_CHECKING:
@@ -327,7 +329,7 @@ class FirstBlock(nn.Module):
 class Block(nn.Module):
     """A convolution that doubles the size, one that keeps it, and perhaps RGB or a shortcut."""
 
-    resample_filter: Tensor
+    doubling: Tensor
 
     def __init__(self, config: StyleGAN2Config, resolution: int, rng: torch.Generator) -> None:
         super().__init__()
@@ -336,6 +338,7 @@ class Block(nn.Module):
         # The sum of two paths has twice the variance, so each is scaled by sqrt(1/2).
         gain = math.sqrt(0.5) if residual else 1.0
         self.register_buffer("resample_filter", binomial_filter())
+        self.register_buffer("doubling", doubling_matrix(resolution // 2), persistent=False)
         self.conv0 = StyledConv(config, inputs, resolution, rng, upsamples=True)
         self.conv1 = StyledConv(config, outputs, resolution, rng, gain=gain)
         self.torgb = ToRGB(config, resolution, rng) if config.has_rgb(resolution) else None
@@ -345,13 +348,13 @@ class Block(nn.Module):
         self, x: Tensor, image: Tensor | None, rows: tuple[Tensor, ...], noise: Noise
     ) -> tuple[Tensor, Tensor | None]:
         """Map features and RGB of size r/2 to those of size r."""
-        shortcut = None if self.skip is None else self.skip(x)
+        shortcut = None if self.skip is None else upsample(self.skip(x), self.doubling)
         x = self.conv0(x, rows[0], noise)
         x = self.conv1(x, rows[1], noise)
         if shortcut is not None:
             x = x + shortcut
         if image is not None:
-            image = upsample(image, self.resample_filter)
+            image = upsample(image, self.doubling)
         if self.torgb is not None:
             rgb = self.torgb(x, rows[2])
             image = rgb if image is None else image + rgb

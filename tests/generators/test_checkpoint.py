@@ -130,6 +130,14 @@ def test_values_that_are_not_finite_are_refused(saved, value):
         read_generator(saved)
 
 
+def test_other_resampling_filters_are_refused(saved):
+    tensors = load_file(saved)
+    tensors["synthesis.b8.conv0.resample_filter"] *= 2
+    rewrite(saved, tensors, dataclasses.asdict(TINY))
+    with pytest.raises(CheckpointError, match=r"\[1, 3, 3, 1\] in synthesis\.b8\.conv0"):
+        read_generator(saved)
+
+
 def test_whole_numbers_are_no_weights(saved):
     tensors = load_file(saved)
     tensors["mapping.fc0.bias"] = tensors["mapping.fc0.bias"].to(torch.int32)
