@@ -25,6 +25,8 @@ _HOME = {
     "drag": "nbdrag.editing.draggan",
     "list_generators": "nbdrag.generators.zoo",
     "load_generator": "nbdrag.generators.zoo",
+    "sample": "nbdrag.runtime.wishes",
+    "to_pil": "nbdrag.runtime.pictures",
 }
 """Where each public name lives."""
 
