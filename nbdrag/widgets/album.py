@@ -45,10 +45,10 @@ class Album:
     """
 
     history: History
+    _stills: OrderedDict[int, bytes]
 
     def __init__(self, generator: Generator, start: Start, ws: Tensor, room: int = ROOM) -> None:
         self._generator, self._room = generator, room
-        self._stills: OrderedDict[int, bytes] = OrderedDict()
         self._histories = 0
         self._begin(start, ws, (), None)
 
@@ -89,9 +89,20 @@ class Album:
         return torch.from_numpy(np.array(self.image(entry))).permute(2, 0, 1) / 127.5 - 1
 
     def synthesized(self, ws: Tensor) -> Tensor:
-        """The picture of any latent, [3, H, W] in [-1, 1], when it is our turn."""
+        """The picture of any latent, [3, H, W] in [-1, 1], when it is our turn.
+
+        Raises
+        ------
+        ValueError
+            If there is NaN or infinity in it.
+        """
         with generator_lock(self._generator), torch.no_grad():
             image: Tensor = self._generator.synthesis(ws[None]).image[0]
+        if not image.isfinite().all():
+            raise ValueError(
+                f"the picture is not finite, though ws is, up to {ws.abs().max():g}; take a latent "
+                "nearer to those that the generator samples, or load its weights anew."
+            )
         return image
 
     def add(
@@ -107,13 +118,18 @@ class Album:
         self._keep(self.current, picture)
 
     def take_over(self, entries: Sequence[Entry]) -> None:
-        """Forget all entries and begin anew with these."""
+        """Forget all entries and begin anew with these, if all their pictures can be made."""
         first, *later = entries
         # What the first one may have been an edit of is not among them.
         start = Given() if isinstance(first.change, Edit) else first.change
-        self._begin(start, first.ws, first.points, first.mask)
-        for entry in later:
-            self.add(entry.change, entry.ws, entry.points, entry.mask)
+        before = self.history, self._stills, self._histories
+        try:
+            self._begin(start, first.ws, first.points, first.mask)
+            for entry in later:
+                self.add(entry.change, entry.ws, entry.points, entry.mask)
+        except BaseException:
+            self.history, self._stills, self._histories = before
+            raise
 
     def _begin(
         self, start: Start, ws: Tensor, points: Sequence[Pair], mask: MaskArray | None
@@ -122,7 +138,7 @@ class Album:
         small = pictures.thumbnail(picture)
         self.history = History(start, ws, points=points, mask=mask, thumbnail=small)
         self._histories += 1
-        self._stills.clear()
+        self._stills = OrderedDict()
         self._keep(self.current, picture)
 
     def _keep(self, entry: Entry, picture: Image.Image) -> None:
