@@ -14,6 +14,10 @@ WAIT = 60_000  # milliseconds; a limit, not a pause
 
 Point = tuple[float, float]
 
+# The lower lip of the portrait with seed 0, and where it goes when the mouth opens.
+LIP: Point = (64.0, 92.0)
+OPEN: Point = (64.0, 98.0)
+
 
 def editor_on(page: Page) -> Locator:
     """The one editor on a page, once it shows a picture from the kernel."""

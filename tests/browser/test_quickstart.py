@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.editor import (
+    LIP,
+    OPEN,
     different_pictures,
     drag_with_mouse,
     editor_on,
@@ -24,8 +26,6 @@ from tests.browser.servers import Server
 
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
 
-# The lower lip of the first portrait, and where it goes when the mouth opens.
-LIP, OPEN = (64.0, 92.0), (64.0, 98.0)
 AROUND_THE_MOUTH = [(44.0, 84.0), (84.0, 84.0), (84.0, 108.0), (44.0, 108.0), (44.0, 84.0)]
 
 IMAGE_HASH = "__import__('hashlib').sha256(editor.image.tobytes()).hexdigest()"
