@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
+import numpy as np
+
 AnyOptions = TypeVar("AnyOptions", bound="Options")
 
 
@@ -27,7 +29,11 @@ class Options:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            _check(each, getattr(self, each.name))
+            value = getattr(self, each.name)
+            if isinstance(value, np.generic):  # a number of numpy's becomes one of Python's
+                value = value.item()
+                object.__setattr__(self, each.name, value)
+            _check(each, value)
 
     @classmethod
     def from_dict(cls: type[AnyOptions], values: Mapping[str, object]) -> AnyOptions:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from operator import index as whole
 
 from torch import Tensor
 
@@ -147,9 +148,14 @@ class History:
 
     def go_to(self, index: int) -> Entry:
         """Go to the entry at `index`, counted from 0. Raises ValueError if there is none."""
-        if not 0 <= index < len(self._entries):
-            raise ValueError(f"index is {index}; expected 0 to {len(self._entries) - 1}.")
-        self.cursor = index
+        try:
+            place = whole(index)
+        except TypeError:
+            place = -1
+        if not 0 <= place < len(self._entries):
+            last = len(self._entries) - 1
+            raise ValueError(f"index is {index!r}; expected 0 to {last}, a whole number.")
+        self.cursor = place
         return self.current
 
     def recipe(self, generator: str, generator_hash: str) -> Recipe:

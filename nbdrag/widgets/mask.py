@@ -73,7 +73,12 @@ def checked(mask: ArrayLike | None, resolution: int) -> MaskArray | None:
     """
     if mask is None:
         return None
-    array = np.array(mask)
+    try:
+        array = np.array(mask)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"mask can't be read as an array ({error}); expected bool, [{resolution}, {resolution}]"
+        ) from None
     if array.dtype != np.bool_:
         raise ValueError(
             f"mask has dtype {array.dtype}, but needs bool, True where the picture may move: "
@@ -88,6 +93,13 @@ def checked(mask: ArrayLike | None, resolution: int) -> MaskArray | None:
             "mask is False everywhere, so nothing may move: set some pixels True, or mask = None"
         )
     return array
+
+
+def same(one: MaskArray | None, other: MaskArray | None) -> bool:
+    """Whether the same pixels may move."""
+    if one is None or other is None:
+        return one is other
+    return bool(np.array_equal(one, other))
 
 
 def bits(mask: MaskArray) -> bytes:

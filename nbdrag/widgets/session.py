@@ -16,13 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from numbers import Real
-from operator import index as whole
 from threading import RLock
 from typing import cast
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from PIL import Image
 from torch import Tensor
@@ -39,9 +36,10 @@ from nbdrag.runtime.runner import Outcome, Runner
 from nbdrag.runtime.turns import generator_lock
 from nbdrag.runtime.wishes import Edit, Given, Sampled, Wish, begin, kept, sample
 from nbdrag.widgets import mask as masks
-from nbdrag.widgets import pairs, panel
+from nbdrag.widgets import pairs
 from nbdrag.widgets.album import Album
-from nbdrag.widgets.protocol import MAX_SEED, Level, PaintMask, Progress, Status
+from nbdrag.widgets.inputs import check_entries, check_options, check_start
+from nbdrag.widgets.protocol import Level, PaintMask, Progress, Status
 
 LEVELS: dict[str, Level] = {
     "done": "info",
@@ -91,7 +89,7 @@ class Session:
         self.generator, self.source, self.name = generator, source, name
         self.on_change: Callable[[], object] = lambda: None
         self.on_move: Callable[[DragStep, Picture], object] = lambda step, picture: None
-        self.options = _updated(DragOptions.for_generator(generator), options or {}, generator)
+        self.options = check_options(options or {}, DragOptions.for_generator(generator), generator)
         self.points: tuple[pairs.Pair, ...] = ()
         self.mask: masks.MaskArray | None = None
         self.runner: Runner[DragStep] | None = None
@@ -99,7 +97,7 @@ class Session:
         self.progress: Progress | None = None
         self.status = Status(level="info", text="Place a handle and its target, then start.")
         self.revision = self.mask_version = self.still_version = 0
-        start = _sampled(seed, truncation)
+        start = check_start(seed, truncation)
         self.ws = sample(generator, start.seed, start.truncation)
         self.album = Album(generator, start, self.ws)
         self._hash = ""
@@ -194,24 +192,28 @@ class Session:
     def set_options(self, options: DragOptions | Mapping[str, object]) -> None:
         """Set all options, or those named."""
         with self._preparing():
-            self.options = _updated(self.options, options, self.generator)
+            self.options = check_options(options, self.options, self.generator)
 
     # ------------------------------------------------------------------------- which picture it is
 
     def sample(self, seed: int, truncation: float) -> None:
         """Draw a new picture. Points and mask stay."""
-        start = _sampled(seed, truncation)
+        start = check_start(seed, truncation)
         ws = sample(self.generator, start.seed, start.truncation)
         with self._at_rest():
             shown = self.album.current.change
             if shown == start:
                 return
             self._note_what_is_placed()
-            same_seed = isinstance(shown, Sampled) and shown.seed == start.seed
-            if same_seed and self.album.history.cursor > 0:
+            history, cursor = self.album.history, self.album.history.cursor
+            if isinstance(shown, Sampled) and shown.seed == start.seed and cursor > 0:
                 # Truncation is being tried out: one entry will do for all of its values.
-                self.album.history.cursor -= 1
-            self.album.add(start, ws, self.points, self.mask)
+                history.cursor -= 1
+            try:
+                self.album.add(start, ws, self.points, self.mask)
+            except BaseException:
+                history.cursor = cursor
+                raise
             self._arrive(f"Seed {start.seed}.")
 
     def set_ws(self, ws: Tensor) -> None:
@@ -224,7 +226,7 @@ class Session:
 
     def set_history(self, entries: Sequence[Entry]) -> None:
         """Take over the entries of another session instead of these; show the last picture."""
-        entries = _entries(entries, self.generator)
+        entries = check_entries(entries, self.generator)
         with self._at_rest():
             self.album.take_over(entries)
             self.points = self.album.current.points
@@ -287,6 +289,8 @@ class Session:
 
     def _move_targets(self, placed: Sequence[pairs.Pair]) -> None:
         """End the running edit and begin the next, to other targets."""
+        if [pair[2:] for pair in placed] == [pair[2:] for pair in self.points]:
+            return  # only handles were moved, which tracking knows better
         with self._at_rest():
             both = zip(self.points, placed, strict=True)
             self.points = tuple((*now[:2], *wanted[2:]) for now, wanted in both)
@@ -298,7 +302,9 @@ class Session:
     def _step(self, step: DragStep) -> None:
         """On the edit's thread: take over a step."""
         with self.lock:
-            self.ws, self.points = step.ws, _pairs(step)
+            # Targets stay as placed; the step has them rounded to the generator's dtype.
+            both = zip(step.points.tolist(), self.points, strict=True)
+            self.ws, self.points = step.ws, tuple((x, y, *pair[2:]) for (x, y), pair in both)
             self.progress = Progress(
                 step=step.index,
                 max_steps=self.options.max_steps,
@@ -330,6 +336,7 @@ class Session:
                     self.album.add(edit, edit.ws, self.points, self.mask)
                 except Exception as error:  # too little memory for the whole picture, say
                     self.status = Status(level="error", text=f"{type(error).__name__}: {error}")
+                    self.points = self.album.current.points
                 self.ws = self.album.current.ws
             elif outcome.reason == "done":
                 text = "Every handle is at its target already; move a target."
@@ -346,7 +353,7 @@ class Session:
             if entry.id == left:
                 return
             self.points = entry.points
-            if not _same(self.mask, entry.mask):
+            if not masks.same(self.mask, entry.mask):
                 self._place_mask(entry.mask)
             self._arrive(f"At: {entry.label}.")
 
@@ -393,53 +400,3 @@ class Session:
                     self.lock.acquire()
             with self._changing():
                 yield
-
-
-def _pairs(step: DragStep) -> tuple[pairs.Pair, ...]:
-    rows = torch.cat([step.points, step.targets], dim=1).tolist()
-    return tuple((hx, hy, tx, ty) for hx, hy, tx, ty in rows)
-
-
-def _same(one: masks.MaskArray | None, other: masks.MaskArray | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return bool(np.array_equal(one, other))
-
-
-def _updated(
-    options: DragOptions, change: DragOptions | Mapping[str, object], generator: Generator
-) -> DragOptions:
-    if isinstance(change, Mapping):
-        change = options.updated(change)
-    elif not isinstance(change, DragOptions):
-        raise ValueError(
-            f"options is a {type(change).__name__}; expected DragOptions, or a mapping of some."
-        )
-    return panel.fitting(change, generator)
-
-
-def _sampled(seed: object, truncation: object) -> Sampled:
-    """A start, of whatever kinds of numbers."""
-    try:
-        number = -1 if isinstance(seed, bool) else whole(seed)  # type: ignore[arg-type]
-    except TypeError:
-        number = -1
-    if not 0 <= number <= MAX_SEED:
-        raise ValueError(f"seed is {seed!r}; expected a whole number from 0 to {MAX_SEED}.")
-    if not isinstance(truncation, Real) or not 0 <= float(truncation) <= 1:
-        raise ValueError(f"truncation is {truncation!r}; expected a number from 0 to 1.")
-    return Sampled(number, float(truncation))
-
-
-def _entries(entries: object, generator: Generator) -> tuple[Entry, ...]:
-    """Entries of a history that the generator can have made."""
-    if not isinstance(entries, Sequence) or not entries:
-        raise ValueError("history must be the entries of an editor's history, one at least.")
-    for i, entry in enumerate(entries):
-        if not isinstance(entry, Entry):
-            raise ValueError(f"history[{i}] is a {type(entry).__name__}; expected an Entry.")
-        check_ws(generator, entry.ws)
-        pairs.checked(entry.points, generator.resolution, entry.points)
-        if entry.mask is not None and entry.mask.shape != (generator.resolution,) * 2:
-            raise ValueError(f"history[{i}] has a mask of another size than the picture.")
-    return tuple(entries)

@@ -4,6 +4,7 @@ import math
 from dataclasses import FrozenInstanceError, asdict, fields
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +88,18 @@ def test_a_bool_is_no_number(name: str) -> None:
 def test_a_whole_number_must_be_whole() -> None:
     with pytest.raises(ValueError, match=r"max_steps is 2.5; expected a whole number from 1 to"):
         DragOptions(max_steps=2.5)  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_become_pythons() -> None:
+    options = DragOptions(
+        learning_rate=np.float64(0.5),  # type: ignore[arg-type]
+        max_steps=np.int32(7),  # type: ignore[arg-type]
+        space=np.str_("w"),
+        tracking=np.bool_(False),  # type: ignore[arg-type]
+    )
+    assert options == DragOptions(learning_rate=0.5, max_steps=7, space="w", tracking=False)
+    kinds = [type(value) for value in asdict(options).values()]
+    assert set(kinds) == {float, int, str, bool, type(None)}
 
 
 def test_none_means_as_the_method_decides_only_where_it_says_so() -> None:

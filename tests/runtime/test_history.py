@@ -158,3 +158,14 @@ def test_memory_is_bounded() -> None:
 def test_a_limit_must_leave_something_to_undo() -> None:
     with pytest.raises(ValueError, match="limit is 1; expected 2 or more"):
         History(Given(), torch.zeros(2, 3), limit=1)
+
+
+@pytest.mark.parametrize("index", [0.5, "0", None, float("nan")])
+def test_an_index_is_a_whole_number(index: object) -> None:
+    history = History(Given(), torch.zeros(2, 3))
+    history.add_start(Given(), torch.ones(2, 3))
+    with pytest.raises(ValueError, match="expected 0 to 1, a whole number"):
+        history.go_to(index)  # type: ignore[arg-type]
+    assert history.cursor == 1
+    history.go_to(np.int64(0))
+    assert type(history.cursor) is int

@@ -103,6 +103,7 @@ def test_a_given_mask_is_copied() -> None:
         (np.ones((1, SIZE, SIZE), bool), "shape"),
         (np.zeros((SIZE, SIZE), bool), "False everywhere"),
         ("face", "dtype"),
+        ([[True, False], [True]], "mask can't be read"),
     ],
 )
 def test_a_bad_mask_is_refused(mask: object, complaint: str) -> None:

@@ -1,0 +1,59 @@
+"""Checking what is asked of a session, before anything changes.
+
+Each function returns what the session works with, or raises a ValueError that names the argument,
+the value and the remedy. Points and masks are checked in `pairs` and `mask`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from operator import index as whole
+
+from nbdrag.editing.draggan import DragOptions
+from nbdrag.editing.inputs import check_ws
+from nbdrag.generators.stylegan2 import Generator
+from nbdrag.runtime.history import Entry
+from nbdrag.runtime.wishes import Sampled
+from nbdrag.widgets import pairs, panel
+from nbdrag.widgets.protocol import MAX_SEED
+
+
+def check_options(
+    change: DragOptions | Mapping[str, object], present: DragOptions, generator: Generator
+) -> DragOptions:
+    """All options, from all of them or from some by name, that suit the generator."""
+    if isinstance(change, Mapping):
+        change = present.updated(change)
+    elif not isinstance(change, DragOptions):
+        raise ValueError(
+            f"options is a {type(change).__name__}; expected DragOptions, or a mapping of some."
+        )
+    return panel.fitting(change, generator)
+
+
+def check_start(seed: object, truncation: object) -> Sampled:
+    """A start, of whatever kinds of numbers."""
+    try:
+        number = -1 if isinstance(seed, bool) else whole(seed)  # type: ignore[arg-type]
+    except TypeError:
+        number = -1
+    if not 0 <= number <= MAX_SEED:
+        raise ValueError(f"seed is {seed!r}; expected a whole number from 0 to {MAX_SEED}.")
+    if not isinstance(truncation, Real) or not 0 <= float(truncation) <= 1:
+        raise ValueError(f"truncation is {truncation!r}; expected a number from 0 to 1.")
+    return Sampled(number, float(truncation))
+
+
+def check_entries(entries: object, generator: Generator) -> tuple[Entry, ...]:
+    """Entries of a history that the generator can have made."""
+    if not isinstance(entries, Sequence) or not entries:
+        raise ValueError("history must be the entries of an editor's history, one at least.")
+    for i, entry in enumerate(entries):
+        if not isinstance(entry, Entry):
+            raise ValueError(f"history[{i}] is a {type(entry).__name__}; expected an Entry.")
+        check_ws(generator, entry.ws)
+        pairs.checked(entry.points, generator.resolution, entry.points)
+        if entry.mask is not None and entry.mask.shape != (generator.resolution,) * 2:
+            raise ValueError(f"history[{i}] has a mask of another size than the picture.")
+    return tuple(entries)
