@@ -27,7 +27,7 @@ from nbdrag.generators.stylegan2 import Generator
 PANEL = 232  # height and width of a panel, CSS pixels
 GAP, CAPTION = 12, 22
 HANDLE, TARGET, FOUND = "#e5484d", "#2f6fde", "#12a594"
-INK, FAINT = "#30333a", "#9aa0a8"
+INK, FAINT = "#7d838c", "#9aa0a8"  # to be read on light and on dark
 FONT = "12px system-ui, sans-serif"
 
 Pixels = NDArray[np.uint8]
@@ -84,7 +84,7 @@ class StepInspector(ipywidgets.VBox):
 
         self.canvas = Canvas(
             width=3 * PANEL + 2 * GAP,
-            height=PANEL + PANEL // 2 + 2 * CAPTION,
+            height=PANEL + PANEL // 2 + 2 * CAPTION + GAP,
             sync_image_data=True,  # so that a reloaded page shows it again
         )
         self._slider = ipywidgets.IntSlider(
@@ -155,7 +155,7 @@ class StepInspector(ipywidgets.VBox):
             ]
             for place, (caption, paint) in enumerate(panels):
                 self._panel(place * (PANEL + GAP), 0, caption, paint)
-            width, top = (3 * PANEL + GAP) / 2, PANEL + CAPTION
+            width, top = (3 * PANEL + GAP) / 2, PANEL + CAPTION + GAP
             losses = [each.loss for each in shown]
             distances = [each.distances.mean().item() for each in shown]
             curve = f"Loss {losses[-1]:.3g}"
@@ -229,12 +229,14 @@ class StepInspector(ipywidgets.VBox):
             anatomy.directions.tolist(),
             strict=True,
         ):
-            canvas.stroke_style, canvas.line_width = "white", 1
-            for left, top in points:
-                canvas.stroke_rect((left - 0.5) * scale, (top - 0.5) * scale, scale, scale)
             # d is one pixel long; drawn longer, so that it can be seen.
-            self._line([(x * scale, y * scale), ((x + 9 * dx) * scale, (y + 9 * dy) * scale)])
-            self._dot(x * scale, y * scale, HANDLE)
+            self._line([(x * scale, y * scale), ((x + 12 * dx) * scale, (y + 12 * dy) * scale)])
+            # Each pixel of the patch, with a white edge around all of them.
+            for colour, edge in (("white", 2.0), (HANDLE, 0.0)):
+                canvas.fill_style = colour
+                for left, top in ((u * scale, v * scale) for u, v in points):
+                    side = scale + 2 * edge
+                    canvas.fill_rect(left - side / 2, top - side / 2, side, side)
 
     def _tracking(self, anatomy: Anatomy) -> None:
         """The windows side by side, as many as there are handles; at most four."""
