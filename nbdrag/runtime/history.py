@@ -148,6 +148,11 @@ class History:
 
     def go_to(self, index: int) -> Entry:
         """Go to the entry at `index`, counted from 0. Raises ValueError if there is none."""
+        self.cursor = self.place(index)
+        return self.current
+
+    def place(self, index: int) -> int:
+        """The index itself, if there is such an entry. Raises ValueError if there is none."""
         try:
             place = whole(index)
         except TypeError:
@@ -155,8 +160,7 @@ class History:
         if not 0 <= place < len(self._entries):
             last = len(self._entries) - 1
             raise ValueError(f"index is {index!r}; expected 0 to {last}, a whole number.")
-        self.cursor = place
-        return self.current
+        return place
 
     def recipe(self, generator: str, generator_hash: str) -> Recipe:
         """How the picture shown was made.

@@ -144,12 +144,16 @@ class Runner(Generic[AnyStep]):
         TimeoutError
             If the edit has not ended after `timeout` seconds.
         """
-        self._check_started()
-        if threading.current_thread() is self._thread:
-            raise RuntimeError("a callback of an edit can't wait for its end; use stop() alone.")
+        self.check_can_wait()
         if not self._finished.wait(timeout) or self.outcome is None:
             raise TimeoutError(f"the edit still runs after {timeout} s; stop() ends it.")
         return self.outcome
+
+    def check_can_wait(self) -> None:
+        """Raise RuntimeError if the runner was not started, or a callback of its own asks."""
+        self._check_started()
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a callback of an edit can't wait for its end; use stop() alone.")
 
     async def wait(self) -> Outcome:
         """Wait for the end, on any event loop. Cancelling this doesn't stop the edit."""

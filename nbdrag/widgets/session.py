@@ -19,7 +19,6 @@ from dataclasses import asdict
 from threading import RLock
 from typing import cast
 
-import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 from torch import Tensor
@@ -131,29 +130,11 @@ class Session:
                 return pictures.to_pil(self.album.synthesized(self.ws))
             return self.album.image(self.album.current)
 
-    def still(self) -> Picture:
-        """The picture at rest, to be shown."""
-        with self.lock:
-            return Picture(
-                image=self.album.pixels(self.album.current),
-                step=self.progress.step if self.progress else None,
-                loss=self.progress.loss if self.progress else None,
-                points=self.points,
-                distances=[float(np.hypot(tx - hx, ty - hy)) for hx, hy, tx, ty in self.points],
-            )
-
     def recipe(self) -> Recipe:
         """How the picture shown was made; a running edit is not in it."""
         with self.lock:
             self._hash = self._hash or generator_hash(self.generator)
             return self.album.history.recipe(self.source, self._hash)
-
-    def filename(self) -> str:
-        """A name for a file of the picture shown."""
-        with self.lock:
-            start = "latent" if self.seed is None else f"seed{self.seed}"
-            edits = self.album.history.cursor - self.album.history.start
-            return f"{self.name}-{start}{f'-{edits}edits' if edits else ''}.png"
 
     # ----------------------------------------------------------------- what is placed on a picture
 
@@ -239,6 +220,8 @@ class Session:
 
     def redo(self) -> None:
         """Go forward again."""
+        with self.lock:
+            self._check_not_replaced(self.album.history.cursor + 1)
         self._go(History.redo)
 
     def reset(self) -> None:
@@ -247,6 +230,8 @@ class Session:
 
     def go_to(self, index: int) -> None:
         """Go to an entry of the history."""
+        with self.lock:
+            self._check_not_replaced(self.album.history.place(index))
         self._go(lambda history: history.go_to(index))
 
     # ---------------------------------------------------------------------------------- the edit
@@ -357,6 +342,13 @@ class Session:
                 self._place_mask(entry.mask)
             self._arrive(f"At: {entry.label}.")
 
+    def _check_not_replaced(self, place: int) -> None:
+        """Before a running edit is ended for it: that the entry will still be there then."""
+        if self.running and place > self.album.history.cursor:
+            raise RuntimeError(
+                "an edit is running and replaces what lay ahead; go back, or stop it first."
+            )
+
     def _arrive(self, text: str) -> None:
         """The picture shown is that of the history, and no edit's."""
         self.ws, self.progress = self.album.current.ws, None
@@ -392,6 +384,7 @@ class Session:
         with self.lock:
             while self.running and self.runner is not None:
                 runner = self.runner
+                runner.check_can_wait()
                 self.lock.release()  # which the edit needs in order to end
                 try:
                     runner.stop()

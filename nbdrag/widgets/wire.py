@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import asdict
+from math import hypot
 from typing import Any
 
 from nbdrag.runtime import pictures
@@ -80,7 +81,7 @@ class Wire:
             self._post_thumbnails()
             if not session.running and self._still_sent != session.still_version:
                 self._still_sent = session.still_version
-                self._stream.rest(session.still())
+                self._stream.rest(self._still())
 
     def show(self, picture: Picture) -> None:
         """Show a picture of the running edit, if the pages keep up."""
@@ -165,7 +166,7 @@ class Wire:
                 return p.Reply(id=message.id, ok=True, code=session.recipe().to_python()), []
             case p.GetPng():
                 data = pictures.png(session.image())
-                return p.Reply(id=message.id, ok=True, filename=session.filename()), [data]
+                return p.Reply(id=message.id, ok=True, filename=self._filename()), [data]
         return p.Reply(id=message.id, ok=True), []
 
     def _refuse(self, number: int | None, why: str) -> None:
@@ -179,6 +180,25 @@ class Wire:
         with self._session.lock:
             self._revision_sent = self._mask_sent = self._before_sent = self._still_sent = -1
             self._thumbnails_sent = set()
+
+    def _still(self) -> Picture:
+        """The picture at rest."""
+        session, progress = self._session, self._session.progress
+        return Picture(
+            image=session.album.pixels(session.album.current),
+            step=progress.step if progress else None,
+            loss=progress.loss if progress else None,
+            points=session.points,
+            distances=[hypot(tx - hx, ty - hy) for hx, hy, tx, ty in session.points],
+        )
+
+    def _filename(self) -> str:
+        """A name for a file of the picture shown."""
+        session = self._session
+        with session.lock:
+            start = "latent" if session.seed is None else f"seed{session.seed}"
+            edits = session.album.history.cursor - session.album.history.start
+            return f"{session.name}-{start}{f'-{edits}edits' if edits else ''}.png"
 
     def _post_mask(self) -> None:
         session, size = self._session, self._session.generator.resolution

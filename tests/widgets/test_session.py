@@ -1,0 +1,580 @@
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import asdict, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nbdrag.editing.draggan import DragOptions, drag
+from nbdrag.editing.step import run_to_end
+from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
+from nbdrag.runtime import pictures
+from nbdrag.runtime.wishes import Given, Sampled, sample
+from nbdrag.widgets.protocol import PaintMask
+from nbdrag.widgets.session import Session
+from tests.widgets.watching import ENDLESS, LIMIT, PAIRS, SHORT, Steps, finish, state
+
+
+@pytest.fixture
+def session(generator: Generator) -> Session:
+    return Session(generator, name="tiny", seed=3, options=SHORT)
+
+
+@pytest.fixture
+def edited(session: Session) -> Session:
+    """A session with one edit, points and a mask behind it."""
+    session.set_points(PAIRS)
+    session.set_mask(left_half())
+    session.start()
+    finish(session)
+    return session
+
+
+@pytest.fixture
+def running(session: Session) -> Iterator[Session]:
+    """A session in the middle of an edit that doesn't end."""
+    session.set_options(ENDLESS)
+    session.set_points(PAIRS)
+    steps = Steps(session)
+    session.start()
+    steps.wait_for(2)
+    yield session
+    session.stop()
+    finish(session)
+
+
+def left_half() -> np.ndarray:
+    mask = np.zeros((32, 32), dtype=bool)
+    mask[:, :16] = True
+    return mask
+
+
+# ------------------------------------------------------------------------------------ at the start
+
+
+def test_a_session_begins_with_a_picture_of_its_seed(session: Session) -> None:
+    ws = sample(session.generator, 3, 0.7)
+    assert session.ws.equal(ws)
+    assert (session.seed, session.truncation) == (3, 0.7)
+    assert (session.points, session.mask, session.running) == ((), None, False)
+    assert [entry.label for entry in session.entries] == ["seed 3"]
+    with torch.no_grad():
+        expected = pictures.to_pil(session.generator.synthesis(ws[None]).image[0])
+    assert np.array_equal(session.image(), expected)
+
+
+def test_options_suit_the_generator_but_for_those_named(generator: Generator) -> None:
+    session = Session(generator, options={"max_steps": 7})
+    assert session.options == replace(DragOptions.for_generator(generator), max_steps=7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"seed": -1}, "seed is -1; expected a whole number from 0"),
+        ({"truncation": 2}, "truncation is 2; expected a number from 0 to 1"),
+        ({"options": {"max_stepz": 1}}, "did you mean 'max_steps'"),
+    ],
+)
+def test_a_session_refuses_to_begin_badly(
+    generator: Generator, arguments: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Session(generator, **arguments)
+
+
+# --------------------------------------------------------------------------------- what is refused
+
+Command = Callable[[Session], object]
+
+REFUSED: list[tuple[str, Command, str]] = [
+    ("points outside", lambda s: s.set_points([[8, 8, 33, 8]]), "points[0] has its target"),
+    ("points NaN", lambda s: s.set_points([[8, np.nan, 3, 8]]), "points[0] has its handle"),
+    ("unequal numbers", lambda s: s.set_points([[8, 8, 3]]), "points has shape [1, 3]"),
+    ("a pair cut short", lambda s: s.set_points([[8, 8, 3, 4], [1]]), "points can't be read"),
+    ("points as text", lambda s: s.set_points("face"), "points holds <U4 values"),
+    ("mask all False", lambda s: s.set_mask(np.zeros((32, 32), bool)), "mask is False everywhere"),
+    ("mask of another shape", lambda s: s.set_mask(np.ones((32, 31), bool)), "shape [32, 31]"),
+    ("mask of numbers", lambda s: s.set_mask(np.ones((32, 32))), "write mask > 0"),
+    ("mask of rags", lambda s: s.set_mask([[True], [True, False]]), "mask can't be read"),
+    ("unknown option", lambda s: s.set_options({"speed": 1}), "unknown option 'speed'"),
+    ("option NaN", lambda s: s.set_options({"learning_rate": np.nan}), "learning_rate is nan"),
+    ("one bad of two", lambda s: s.set_options({"max_steps": 9, "space": 1}), "space is 1"),
+    ("no such block", lambda s: s.set_options({"feature_block": 7}), "this generator has [None, 4"),
+    ("no such layers", lambda s: s.set_options({"movable_layers": 60}), "for this generator it is"),
+    ("no options", lambda s: s.set_options(7), "options is a int"),  # type: ignore[arg-type]
+    ("seed too large", lambda s: s.sample(2**32, 0.7), "seed is 4294967296"),
+    ("seed no number", lambda s: s.sample("3", 0.7), "seed is '3'"),  # type: ignore[arg-type]
+    ("seed True", lambda s: s.sample(True, 0.7), "seed is True"),
+    ("truncation NaN", lambda s: s.sample(3, float("nan")), "truncation is nan"),
+    ("ws of a batch", lambda s: s.set_ws(s.ws[None]), "Take one picture of the batch: ws[0]"),
+    ("ws in double", lambda s: s.set_ws(s.ws.double()), "ws is torch.float64"),
+    ("ws of numpy", lambda s: s.set_ws(s.ws.numpy()), "expected a tensor"),  # type: ignore[arg-type]
+    ("ws NaN", lambda s: s.set_ws(s.ws * torch.nan), "ws holds NaN"),
+    ("ws too large", lambda s: s.set_ws(s.ws * 0 + 1e38), "the picture is not finite"),
+    ("history empty", lambda s: s.set_history([]), "one at least"),
+    ("history of text", lambda s: s.set_history(["a"]), "history[0] is a str"),  # type: ignore[list-item]
+    ("redo at the last", lambda s: s.redo(), "there is nothing to redo"),
+    ("no such entry", lambda s: s.go_to(2), "index is 2; expected 0 to 1"),
+    ("no whole index", lambda s: s.go_to(0.5), "index is 0.5; expected 0 to 1"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("command", "complaint"), [c[1:] for c in REFUSED], ids=lambda v: "")
+def test_what_is_refused_changes_nothing(edited: Session, command: Command, complaint: str) -> None:
+    before, told = state(edited), []
+    edited.on_change = lambda: told.append(1)
+    with pytest.raises(ValueError, match=re.escape(complaint)):
+        command(edited)
+    assert state(edited) == before
+    assert not told
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        (Session.start, "there are no points; place a handle and its target"),
+        (Session.undo, "there is nothing to undo"),
+        (Session.invert_mask, "there is no mask to invert"),
+    ],
+)
+def test_so_does_what_needs_something_first(
+    session: Session, command: Command, complaint: str
+) -> None:
+    before = state(session)
+    with pytest.raises(ValueError, match=complaint):
+        command(session)
+    assert state(session) == before
+
+
+def test_nothing_starts_where_nothing_may_move(session: Session) -> None:
+    session.set_points(PAIRS)
+    everything = [(-9.0, 16.0), (40.0, 16.0)]
+    session.paint_mask(PaintMask(id=1, tool="eraser", radius=99, path=everything))
+    before = state(session)
+    with pytest.raises(ValueError, match="mask is False everywhere"):
+        session.start()
+    assert state(session) == before
+
+
+def test_the_history_of_another_kind_of_generator_is_refused(session: Session) -> None:
+    config = StyleGAN2Config(16, z_dim=16, w_dim=16, mapping_layers=2, channel_base=256)
+    other, before = Session(Generator(config)), state(session)
+    with pytest.raises(ValueError, match=r"ws has shape"):
+        session.set_history(other.entries)
+    assert state(session) == before
+
+
+# ---------------------------------------------------------------------------------- an edit's life
+
+
+def test_an_edit_is_what_drag_does(session: Session) -> None:
+    session.set_points(PAIRS)
+    session.set_mask(left_half())
+    steps, start = Steps(session), session.ws
+    session.start()
+    assert session.running
+    finish(session)
+    handles, targets = [p[:2] for p in PAIRS], [p[2:] for p in PAIRS]
+    alone = list(drag(session.generator, start, handles, targets, left_half(), session.options))
+    assert [step.ws.tolist() for step in steps.taken] == [step.ws.tolist() for step in alone]
+    assert session.ws.equal(alone[-1].ws)
+    assert [pair[:2] for pair in session.points] == [tuple(p) for p in alone[-1].points.tolist()]
+    assert [pair[2:] for pair in session.points] == targets
+    assert [picture.step for picture in steps.pictures] == [1, 2, 3, 4]
+    assert session.progress is not None
+    assert (session.progress.step, session.progress.max_steps) == (4, 4)
+    assert session.progress.loss == alone[-1].loss
+    assert (session.status.level, session.running) == ("warning", False)
+    assert "4 steps, which is the limit" in session.status.text
+    assert [entry.label for entry in session.entries] == ["seed 3", "drag, 4 steps"]
+
+
+def test_targets_stay_as_they_were_placed(session: Session) -> None:
+    session.set_points([[8, 8, 20.1, 12.3]])
+    session.start()
+    finish(session)
+    assert session.points[0][2:] == (20.1, 12.3)
+
+
+def test_handles_at_their_targets_are_nothing_to_do(session: Session) -> None:
+    session.set_points([[8, 8, 8.25, 8]])
+    ws = session.ws
+    session.start()
+    finish(session)
+    assert len(session.entries) == 1
+    assert session.ws.equal(ws)
+    assert session.status.text == "Every handle is at its target already; move a target."
+
+
+def test_stop_ends_it_and_keeps_what_there_is(running: Session) -> None:
+    running.stop()
+    finish(running)
+    assert running.runner is not None
+    assert running.runner.outcome is not None
+    assert running.runner.outcome.reason == "stopped"
+    steps = running.runner.outcome.steps
+    assert running.entries[-1].label == f"drag, {steps} steps"
+    assert running.ws.equal(running.entries[-1].ws)
+    running.stop()  # once more does no harm
+
+
+def test_start_does_nothing_while_it_runs(running: Session) -> None:
+    runner = running.runner
+    running.start()
+    assert running.runner is runner
+
+
+def test_the_picture_follows_while_it_runs(session: Session) -> None:
+    session.set_points(PAIRS)
+    steps = Steps(session, hold_at=2)
+    before = session.image()
+    session.start()
+    steps.wait_for(2)
+    with torch.no_grad():
+        now = pictures.to_pil(session.generator.synthesis(steps.taken[-1].ws[None]).image[0])
+    assert np.array_equal(session.image(), now)
+    assert not np.array_equal(now, before)
+    assert len(session.entries) == 1
+    steps.go_on.set()
+    finish(session)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda s: s.set_mask(left_half()),
+        lambda s: s.invert_mask(),
+        lambda s: s.paint_mask(PaintMask(id=1, tool="brush", radius=3, path=[(4, 4)])),
+        lambda s: s.set_options({"max_steps": 5}),
+        lambda s: s.set_points(PAIRS[:1]),
+        lambda s: s.set_points([]),
+        lambda s: s.redo(),
+    ],
+)
+def test_what_belongs_to_the_edit_is_refused_while_it_runs(
+    running: Session, command: Command
+) -> None:
+    runner, options = running.runner, running.options
+    with pytest.raises(RuntimeError, match="an edit is running"):
+        command(running)
+    assert running.runner is runner
+    assert running.running
+    assert (running.options, running.mask, len(running.points)) == (options, None, 2)
+
+
+@pytest.mark.parametrize("index", [-1, 9, 1.5])
+def test_a_bad_index_does_not_end_the_edit(running: Session, index: int) -> None:
+    with pytest.raises(ValueError, match="expected 0 to 0"):
+        running.go_to(index)
+    assert running.running
+
+
+@pytest.mark.parametrize(
+    ("command", "labels", "cursor"),
+    [
+        (lambda s: s.sample(4, 0.7), ["seed 3", "drag", "seed 4"], 2),
+        (lambda s: s.set_ws(torch.zeros_like(s.ws)), ["seed 3", "drag", "latent"], 2),
+        (lambda s: s.undo(), ["seed 3", "drag"], 0),
+        (lambda s: s.reset(), ["seed 3", "drag"], 0),
+        (lambda s: s.go_to(0), ["seed 3", "drag"], 0),
+    ],
+)
+def test_another_picture_ends_the_edit_and_keeps_its_result(
+    running: Session, command: Command, labels: list[str], cursor: int
+) -> None:
+    command(running)
+    assert not running.running
+    assert [entry.label.split(",")[0] for entry in running.entries] == labels
+    assert running.album.history.cursor == cursor
+    assert running.ws.equal(running.entries[cursor].ws)
+
+
+def test_targets_can_be_moved_while_it_runs(running: Session) -> None:
+    first = running.runner
+    wanted = [(*pair[:2], 16.5, 16.5) for pair in PAIRS]
+    running.set_points(wanted)
+    assert first is not None
+    assert first.outcome is not None
+    assert first.outcome.reason == "stopped"
+    assert running.running
+    assert running.runner is not first
+    assert [pair[2:] for pair in running.points] == [(16.5, 16.5)] * 2
+    assert [entry.label for entry in running.entries][1:] == [f"drag, {first.outcome.steps} steps"]
+
+
+def test_moved_handles_alone_do_not_disturb_the_edit(running: Session) -> None:
+    runner = running.runner
+    running.set_points([(x + 1, y, *target) for x, y, *target in PAIRS])
+    assert running.runner is runner
+    assert running.running
+
+
+def test_who_wants_it_to_stop_gets_no_other_edit(session: Session) -> None:
+    session.set_points(PAIRS)
+    steps = Steps(session, hold_at=1)
+    session.start()
+    steps.wait_for(1)
+    session.stop()
+    moved = [(*pair[:2], 16.5, 16.5) for pair in PAIRS]
+    mover = threading.Thread(target=session.set_points, args=(moved,))
+    mover.start()
+    steps.go_on.set()
+    mover.join(LIMIT)
+    assert not session.running
+    assert [pair[2:] for pair in session.points] == [(16.5, 16.5)] * 2
+
+
+def test_a_callback_of_the_edit_can_not_replace_its_picture(session: Session) -> None:
+    """It would have to wait for itself."""
+    session.set_points(PAIRS)
+    refusals = []
+
+    def undo(*_: object) -> None:
+        with pytest.raises(RuntimeError, match="can't wait for its end") as refusal:
+            session.undo()
+        refusals.append(refusal.value)
+
+    session.on_move = undo
+    session.start()
+    finish(session)
+    assert len(refusals) == 4  # it went on
+
+
+def test_changes_are_told_with_the_lock_held(session: Session) -> None:
+    told = []
+
+    def taken_elsewhere() -> bool:
+        free: list[bool] = []
+        other = threading.Thread(target=lambda: free.append(session.lock.acquire(blocking=False)))
+        other.start()
+        other.join(LIMIT)
+        return not free[0]
+
+    session.on_change = lambda: told.append((session.revision, taken_elsewhere()))
+    session.set_points(PAIRS)
+    session.start()
+    finish(session)
+    assert told == [(1, True), (2, True), (3, True)]
+
+
+# --------------------------------------------------------------------------------- back and forth
+
+
+def test_undo_brings_back_the_very_picture(session: Session) -> None:
+    session.set_points(PAIRS)
+    session.set_mask(left_half())
+    first = state(session)
+    session.start()
+    finish(session)
+    second = state(session)
+    assert second["ws"] != first["ws"]
+    assert second["still"] != first["still"]
+    session.undo()
+    back = state(session)
+    for what in ("ws", "still", "mask"):
+        assert back[what] == first[what]
+    assert session.points == PAIRS
+    session.redo()
+    for what in ("ws", "still", "mask"):
+        assert state(session)[what] == second[what]
+    session.reset()
+    assert state(session)["still"] == first["still"]
+    session.go_to(1)
+    assert state(session)["still"] == second["still"]
+
+
+def test_what_was_placed_comes_back_with_its_picture(edited: Session) -> None:
+    after = edited.points
+    edited.set_mask(None)
+    edited.undo()
+    assert edited.points == PAIRS
+    assert edited.mask is not None
+    assert edited.mask.sum() == 512
+    edited.set_points([])
+    edited.redo()
+    assert (edited.points, edited.mask) == (after, None)
+    edited.undo()
+    assert edited.points == ()
+
+
+def test_reset_leads_to_the_last_start(edited: Session) -> None:
+    edited.sample(9, 0.5)
+    edited.start()
+    finish(edited)
+    edited.reset()
+    assert edited.album.history.cursor == 2
+    assert (edited.seed, edited.truncation) == (9, 0.5)
+    edited.go_to(1)
+    assert edited.seed == 3
+
+
+def test_truncations_of_one_seed_are_one_entry(session: Session) -> None:
+    session.sample(5, 0.7)
+    for truncation in (0.1, 0.5, 0.9):
+        session.sample(5, truncation)
+    assert [entry.change for entry in session.entries] == [Sampled(3, 0.7), Sampled(5, 0.9)]
+    session.sample(5, 0.9)
+    assert len(session.entries) == 2
+
+
+def test_a_latent_can_be_set(session: Session) -> None:
+    ws = sample(session.generator, 8, 1.0)
+    session.set_points(PAIRS)
+    session.set_ws(ws)
+    assert session.ws.equal(ws)
+    assert session.ws is not ws
+    assert (session.seed, session.truncation) == (None, None)
+    assert session.points == PAIRS
+    assert session.recipe().start == Given()
+    session.undo()
+    assert session.seed == 3
+
+
+def test_a_history_can_be_set(edited: Session) -> None:
+    other = Session(edited.generator, options=SHORT)
+    other.set_history(edited.entries)
+    assert other.ws.equal(edited.ws)
+    assert other.points == edited.points
+    assert np.array_equal(other.mask, edited.mask)  # type: ignore[arg-type]
+    assert np.array_equal(other.image(), edited.image())
+    assert other.recipe().replay(other.generator).equal(edited.ws)
+    other.undo()
+    assert other.points == PAIRS
+
+
+def test_a_recipe_is_the_history_up_to_here(edited: Session) -> None:
+    recipe = edited.recipe()
+    assert recipe.replay(edited.generator).equal(edited.ws)
+    (edit,) = recipe.edits
+    assert (edit.steps, edit.wish.points) == (4, PAIRS)
+    assert edit.wish.options == asdict(edited.options)
+    edited.undo()
+    assert edited.recipe().edits == ()
+
+
+# -------------------------------------------------------------------------------- what goes wrong
+
+
+def spoilt(generator: Generator, when: Callable[[int, object], bool]) -> Generator:
+    """A copy whose syntheses are NaN when `when(count, until)` says so."""
+    copy = deepcopy(generator)
+    right, count = copy.synthesis.forward, iter(range(10_000))
+
+    def forward(ws: torch.Tensor, **options: Any) -> Any:
+        image, features = right(ws, **options)
+        bad = torch.nan if when(next(count), options.get("until")) else 1.0
+        return type(right(ws))(image * bad, {r: f * bad for r, f in features.items()})
+
+    copy.synthesis.forward = forward  # type: ignore[method-assign]
+    return copy
+
+
+def test_nan_rolls_back_and_says_so(generator: Generator) -> None:
+    # One synthesis for the first picture, one to begin the edit, one for each step.
+    session = Session(spoilt(generator, lambda i, _: i == 4), seed=3, options=SHORT)
+    session.set_points(PAIRS)
+    start = session.ws
+    session.start()
+    finish(session)
+    assert session.status.level == "error"
+    assert "in step 3" in session.status.text
+    assert "The picture is that of step 2" in session.status.text
+    handles, targets = [p[:2] for p in PAIRS], [p[2:] for p in PAIRS]
+    steps = islice(drag(generator, start, handles, targets, None, session.options), 2)
+    assert session.ws.equal(list(steps)[-1].ws)
+    assert session.entries[-1].label == "drag, 2 steps"
+    session.undo()
+    assert session.ws.equal(start)
+
+
+def test_nan_at_once_leaves_everything_in_place(generator: Generator) -> None:
+    session = Session(spoilt(generator, lambda i, _: i == 2), seed=3, options=SHORT)
+    session.set_points(PAIRS)
+    start = session.ws
+    session.start()
+    finish(session)
+    assert "The picture is that of the start" in session.status.text
+    assert session.ws.equal(start)
+    assert (session.points, len(session.entries), session.running) == (PAIRS, 1, False)
+
+
+def test_an_edit_whose_whole_picture_is_nan_is_taken_back(generator: Generator) -> None:
+    """The blocks below the last one were fine."""
+    session = Session(spoilt(generator, lambda i, until: i > 0 and not until), options=SHORT)
+    session.set_points(PAIRS)
+    start = session.ws
+    session.start()
+    finish(session)
+    assert session.status.level == "error"
+    assert "the picture is not finite" in session.status.text
+    assert session.ws.equal(start)
+    assert (session.points, len(session.entries)) == (PAIRS, 1)
+
+
+def test_a_truncation_without_a_picture_leaves_the_one_before(generator: Generator) -> None:
+    """Whose place it would take."""
+    session = Session(spoilt(generator, lambda i, _: i == 2), seed=3)
+    session.sample(4, 0.7)
+    before = state(session)
+    with pytest.raises(ValueError, match="the picture is not finite"):
+        session.sample(4, 0.3)
+    assert state(session) == before
+
+
+def test_two_editors_of_one_generator_take_turns(generator: Generator) -> None:
+    options = {**SHORT, "max_steps": 12}
+    sessions = [Session(generator, seed=seed, options=options) for seed in (3, 4)]
+    for session in sessions:
+        session.set_points(PAIRS)
+        session.start()
+    for session in sessions:
+        finish(session)
+        handles, targets = [p[:2] for p in PAIRS], [p[2:] for p in PAIRS]
+        first = session.entries[0].ws
+        alone = run_to_end(drag(generator, first, handles, targets, None, session.options))
+        assert session.ws.equal(alone.ws)
+
+
+def test_many_threads_may_command_at_once(session: Session) -> None:
+    session.set_points(PAIRS)
+    commands: list[Command] = [
+        Session.start,
+        Session.stop,
+        Session.undo,
+        lambda s: s.sample(5, 0.7),
+        lambda s: s.set_points([(*pair[:2], 16.5, 3.5) for pair in PAIRS]),
+        lambda s: s.image(),
+    ]
+    failures: list[BaseException] = []
+
+    def keep_at(command: Command) -> None:
+        for _ in range(8):
+            try:
+                with suppress(RuntimeError):  # refused while an edit runs
+                    command(session)
+            except ValueError as refusal:
+                if "nothing to undo" not in str(refusal):
+                    failures.append(refusal)
+            except BaseException as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=keep_at, args=(command,)) for command in commands]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT)
+        assert not thread.is_alive()
+    session.stop()
+    if session.runner is not None:
+        finish(session)
+    assert not failures
+    assert not session.running
+    assert session.ws.equal(session.album.current.ws)
+    assert len(session.points) == 2

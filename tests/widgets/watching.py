@@ -1,0 +1,67 @@
+"""Watching a session: all of its state, to compare, and its steps, to wait for."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from nbdrag.editing.draggan import DragStep
+from nbdrag.runtime.frames import Picture
+from nbdrag.widgets import protocol
+from nbdrag.widgets.session import Session
+from nbdrag.widgets.wire import Wire
+
+LIMIT = 60.0  # seconds; a limit, not a pause
+
+SHORT = {"max_steps": 4, "learning_rate": 0.02, "patch_radius": 2, "search_radius": 3}
+ENDLESS = {**SHORT, "max_steps": 10_000, "learning_rate": 1e-4, "tracking": False}
+"""Options of an edit that runs until somebody stops it: its handles never come nearer."""
+
+PAIRS = ((8.0, 8.0, 20.0, 12.0), (20.0, 20.0, 10.5, 24.25))
+
+
+def state(session: Session) -> dict[str, Any]:
+    """All that pages and Python can see of a session, as things that can be compared."""
+    wire = Wire(session, lambda content, buffers: None)
+    try:
+        snapshot = protocol.encode(wire.snapshot())
+    finally:
+        wire.close()
+    album = session.album
+    return {
+        "snapshot": snapshot,
+        "ws": session.ws.numpy().tobytes(),
+        "mask": None if session.mask is None else session.mask.tobytes(),
+        "still": album.still(album.current),
+        "still_version": session.still_version,
+        "points of entries": [entry.points for entry in session.entries],
+        "thumbnails": [entry.thumbnail for entry in session.entries],
+    }
+
+
+class Steps:
+    """Takes the place of `session.on_move`; can make the edit wait after a step."""
+
+    def __init__(self, session: Session, hold_at: int | None = None) -> None:
+        self.taken: list[DragStep] = []
+        self.pictures: list[Picture] = []
+        self.hold_at, self.go_on, self._news = hold_at, threading.Event(), threading.Condition()
+        session.on_move = self
+
+    def __call__(self, step: DragStep, picture: Picture) -> None:
+        with self._news:
+            self.taken.append(step)
+            self.pictures.append(picture)
+            self._news.notify_all()
+        if step.index == self.hold_at:
+            assert self.go_on.wait(LIMIT)
+
+    def wait_for(self, count: int) -> None:
+        with self._news:
+            assert self._news.wait_for(lambda: len(self.taken) >= count, LIMIT)
+
+
+def finish(session: Session) -> None:
+    """Wait for the end of the edit."""
+    assert session.runner is not None
+    session.runner.join(LIMIT)
