@@ -370,15 +370,16 @@ def kernel(
 def overlay(version: str, cache: Path) -> Path:
     """A folder with this ipykernel and nothing else, fetched once."""
     folder = cache / version
-    if not folder.is_dir():
-        fresh = tempfile.mkdtemp(dir=cache)
+    if folder.is_dir():
+        return folder
+    with tempfile.TemporaryDirectory(dir=cache) as beside:  # so that no half of it is ever kept
+        fresh = Path(beside, "fresh")
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
-        what = ["--no-deps", "--target", fresh, f"ipykernel=={version}"]
+        what = ["--no-deps", "--target", str(fresh), f"ipykernel=={version}"]
         # Whoever constrains versions means those of the environment, and not this one.
         environment = {**os.environ, "PIP_CONSTRAINT": ""}
-        subprocess.run([*pip, *what], check=True, timeout=300, env=environment)
-        Path(fresh).rename(folder)
-    return folder
+        subprocess.run([*pip, *what], check=True, timeout=LONG, env=environment)
+        return fresh.rename(folder)
 
 
 @contextlib.contextmanager
