@@ -345,7 +345,9 @@ class DragEditor(anywidget.AnyWidget):
             try:
                 callback(step)
             except Exception as error:
-                self._session.complain(f"on_step: {type(error).__name__}: {error}")
+                complaint = f"on_step: {type(error).__name__}: {error}"
+                if complaint != self._session.status.text:  # once, and not at every step
+                    self._session.complain(complaint)
 
     def _save(self) -> None:
         """Set the traits, on the thread that made the editor."""

@@ -150,7 +150,7 @@ def test_an_interrupt_lets_stop_through(kernel: Kernel) -> None:
 
 
 def test_the_edit_goes_on_while_nobody_is_connected(kernel: Kernel) -> None:
-    page = kernel.open_page(newer=False)
+    page = kernel.open_page(newer=True)
     page.start()
     kernel.do(WITNESS)
     kernel.disconnect()
@@ -158,6 +158,7 @@ def test_the_edit_goes_on_while_nobody_is_connected(kernel: Kernel) -> None:
     assert kernel.leash.recv(1) == b"x"
     kernel.connect()
     seen = page.frames[-1]["step"]
+    page.subshell_id = kernel.subshell_id
     page.come_up()
     assert page.snapshots[-1]["running"]
     assert page.hear_frames(OUTSTANDING + 10)["step"] > seen + 100
@@ -182,6 +183,7 @@ def stop_during_cell(kernel: Kernel, page: Page, cell: str) -> float:
     kernel.release_cell()
     assert kernel.finish(holding)["status"] == "ok"
     kernel.do("assert steps[-1] - at_stop[-1] <= 1, (at_stop, steps[-1])")
+    page.hear_saved()
     return delay
 
 
@@ -198,6 +200,7 @@ def stop_after_cell(kernel: Kernel, page: Page, cell: str) -> None:
     page.hear_end(stop)
     assert kernel.finish(holding)["status"] == "ok"
     kernel.do("assert released <= at_stop[-1] >= steps[-1] - 1, (released, at_stop, steps[-1])")
+    page.hear_saved()
 
 
 # --------------------------------------------------------------------------------- page and kernel
@@ -216,6 +219,8 @@ class Page:
         self.snapshots: list[dict[str, Any]] = []
         self.replies: dict[int, dict[str, Any]] = {}
         self.frames: list[dict[str, Any]] = []  # of the edit
+        self.saved: dict[str, Any] = {}  # with the notebook
+        self.heard: dict[str, Any] = {}
         self.seq: int | None = None
         self.send(kind="ready")
         self.hear_until(lambda: self.snapshots and self.seq is not None)
@@ -239,9 +244,14 @@ class Page:
         assert self.replies[stop]["ok"]
         assert self.snapshots[-1]["status"]["text"].startswith("Stopped after")
 
+    def hear_saved(self) -> None:
+        """Hear that the notebook file will show what the page shows."""
+        self.hear_until(lambda: self.saved == self.snapshots[-1])
+
     def hear_frames(self, count: int) -> dict[str, Any]:
         """Hear so many more frames; gives the last."""
         for _ in range(count):
+            self.hear()
             self.hear_until(lambda: self.heard["kind"] == "frame" and not self.heard["final"])
         return self.heard
 
@@ -260,17 +270,18 @@ class Page:
         self.kernel.client.shell_channel.send(message)
 
     def hear_until(self, satisfied: Callable[[], object]) -> None:
-        """Hear one message at least, and more until something holds."""
-        self.hear()
         while not satisfied():
             self.hear()
 
     def hear(self) -> None:
         message = self.kernel.hear_comm()
         data = message["content"]["data"]
-        if message["content"]["comm_id"] != self.comm_id or data["method"] != "custom":
-            return  # a trait, or an earlier editor's
-        self.heard: dict[str, Any] = data["content"]
+        if message["content"]["comm_id"] != self.comm_id:
+            return  # an earlier editor's, say
+        if data["method"] == "update":
+            self.saved = data["state"].get("saved", self.saved)
+            return
+        self.heard = data["content"]
         if self.heard["kind"] == "snapshot":
             self.snapshots.append(self.heard)
         elif self.heard["kind"] == "reply":
@@ -299,18 +310,21 @@ class Kernel:
         self.version, self.process, self.connection = version, process, connection
         self.leash: socket.socket
         self.connect()
-        features = self.client.kernel_info(reply=True, timeout=LONG)["content"]
-        self.subshell_id: str | None = None
-        if "kernel subshells" in features.get("supported_features", []):
-            self.subshell_id = self.control("create_subshell_request")["subshell_id"]
 
     def connect(self) -> None:
         self.client = BlockingKernelClient()
         self.client.load_connection_file(self.connection)
         self.client.start_channels(hb=False)  # a busy machine is not a dead kernel
         self.client.wait_for_ready(timeout=LONG)
+        features = self.client.kernel_info(reply=True, timeout=LONG)["content"]
+        self.subshell_id: str | None = None
+        if "kernel subshells" in features.get("supported_features", []):
+            self.subshell_id = self.control("create_subshell_request")["subshell_id"]
 
     def disconnect(self) -> None:
+        """Go, as a front end does: with one's subshell."""
+        if self.subshell_id:
+            self.control("delete_subshell_request", subshell_id=self.subshell_id)
         self.client.stop_channels()
 
     def open_page(self, *, newer: bool, editor: str = EDITOR) -> Page:
@@ -351,8 +365,8 @@ class Kernel:
             if message["msg_type"] == "comm_msg":
                 return message
 
-    def control(self, kind: str) -> dict[str, Any]:
-        self.client.control_channel.send(self.client.session.msg(kind))
+    def control(self, kind: str, **content: Any) -> dict[str, Any]:
+        self.client.control_channel.send(self.client.session.msg(kind, content))
         reply: dict[str, Any] = self.client.get_control_msg(timeout=LONG)["content"]
         assert reply["status"] == "ok", reply
         return reply
@@ -411,4 +425,4 @@ def running_kernel(version: str, folder: Path, home: Path) -> Iterator[Kernel]:
     finally:
         process.kill()
         process.wait()
-        kernel.disconnect()
+        kernel.client.stop_channels()
