@@ -1,7 +1,12 @@
+from collections.abc import Iterator
+
 import pytest
 import torch
 
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
+from nbdrag.widgets.session import Session
+from tests.widgets.line import Line
+from tests.widgets.watching import ENDLESS, PAIRS, SHORT, Steps, finish, left_half
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +18,41 @@ def generator() -> Generator:
     for parameter in generator.parameters():
         parameter.normal_(generator=dice)
     return generator
+
+
+@pytest.fixture
+def session(generator: Generator) -> Session:
+    return Session(generator, name="tiny", seed=3, options=SHORT)
+
+
+@pytest.fixture
+def edited(session: Session) -> Session:
+    """A session with one edit, points and a mask behind it."""
+    session.set_points(PAIRS)
+    session.set_mask(left_half())
+    session.start()
+    finish(session)
+    return session
+
+
+@pytest.fixture
+def running(session: Session) -> Iterator[Session]:
+    """A session in the middle of an edit that doesn't end."""
+    session.set_options(ENDLESS)
+    session.set_points(PAIRS)
+    steps = Steps(session)
+    session.start()
+    steps.wait_for(2)
+    yield session
+    session.stop()
+    finish(session)
+
+
+@pytest.fixture
+def line(generator: Generator) -> Iterator[Line]:
+    line = Line(Session(generator, name="tiny", seed=3, options=SHORT))
+    yield line
+    line.session.stop()
+    if line.session.runner is not None:
+        finish(line.session)
+    line.wire.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import numpy as np
+
 from nbdrag.editing.draggan import DragStep
 from nbdrag.runtime.frames import Picture
 from nbdrag.widgets import protocol
@@ -18,6 +20,12 @@ ENDLESS = {**SHORT, "max_steps": 10_000, "learning_rate": 1e-4, "tracking": Fals
 """Options of an edit that runs until somebody stops it: its handles never come nearer."""
 
 PAIRS = ((8.0, 8.0, 20.0, 12.0), (20.0, 20.0, 10.5, 24.25))
+
+
+def left_half() -> np.ndarray:
+    mask = np.zeros((32, 32), dtype=bool)
+    mask[:, :16] = True
+    return mask
 
 
 def state(session: Session) -> dict[str, Any]:

@@ -1,0 +1,43 @@
+"""A session on its wire, without a widget: what is sent arrives here, and is answered from here."""
+
+from __future__ import annotations
+
+import json
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+from nbdrag.widgets.session import Session
+from nbdrag.widgets.wire import Wire
+from tests.widgets.page import Page
+
+
+class Line:
+    """A session, its wire, and what a comm would have to do with them."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.arrived: list[tuple[dict[str, Any], list[bytes]]] = []
+        self.news = threading.Condition()
+        self.broken = False
+        self.wire = Wire(session, self.send)
+        session.on_change = self.wire.publish
+        session.on_move = lambda step, picture: self.wire.show(picture)
+
+    def send(self, content: dict[str, Any], buffers: list[bytes]) -> None:
+        if self.broken:
+            raise RuntimeError("nobody is there")
+        json.dumps(content, allow_nan=False)
+        with self.news:
+            self.arrived.append((content, buffers))
+            self.news.notify_all()
+
+    def handle_msg(self, message: dict[str, Any]) -> None:
+        self.wire.receive(message["content"]["data"]["content"])
+
+    def page(self, *, acks: bool = True) -> Page:
+        """A page that came up, and has seen the picture at rest."""
+        page = Page(SimpleNamespace(comm=self), acks=acks)
+        page.read = len(self.arrived)
+        page.tell(kind="ready")
+        return page
