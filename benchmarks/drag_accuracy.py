@@ -81,7 +81,7 @@ def compare(
             with torch.no_grad():
                 edited = generator.synthesis(last.ws[None]).image
                 landmarks = reader(edited).landmarks[0, chosen]
-            outside = (edited - image).abs().mean(1)[0][~mask].mean()
+            outside = (edited.clamp(-1, 1) - image.clamp(-1, 1)).abs().mean(1)[0][~mask].mean()
             found[way].append(
                 [mean_distance(landmarks, targets).item(), outside.item(), last.index, seconds]
             )
