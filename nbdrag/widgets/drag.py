@@ -233,8 +233,8 @@ class DragEditor(anywidget.AnyWidget):
 
     def stop(self) -> None:
         """End the edit after its present step, and wait for that."""
-        runner = self._session.runner
         self._session.stop()
+        runner = self._session.runner
         if runner is not None:
             # A callback of the edit can only ask: it can't wait for itself.
             with contextlib.suppress(RuntimeError):
@@ -255,18 +255,23 @@ class DragEditor(anywidget.AnyWidget):
 
     async def wait(self) -> Outcome | None:
         """Wait for the end of the edit; tells how the last one ended, None if there was none."""
-        runner = self._session.runner
-        return None if runner is None else await runner.wait()
+        outcome, waited_for = None, None
+        # Where targets were moved, another edit went on.
+        while (runner := self._session.runner) is not waited_for and runner is not None:
+            outcome, waited_for = await runner.wait(), runner
+        return outcome
 
     async def steps(self) -> AsyncIterator[DragStep]:
-        """The newest step of the running edit, again and again until it ends.
+        """The newest step of the edit, again and again until it ends.
 
-        Steps that pass while the loop's body runs are skipped; the last one never is.
+        Steps that pass while the loop's body runs are skipped; the last one never is, not even
+        that of an edit that has ended already.
         """
-        runner = self._session.runner
-        if runner is not None and self._session.running:
+        seen = None
+        while (runner := self._session.runner) is not seen and runner is not None:
             async for step in runner:
                 yield step
+            seen = runner
 
     # --------------------------------------------------------------------------------- the history
 
@@ -336,8 +341,7 @@ class DragEditor(anywidget.AnyWidget):
 
     def _changed(self) -> None:
         self._wire.publish()
-        if not self._session.running and self._session.still_version != self._saved_version:
-            self._home.call(self._save)
+        self._home.call(self._save)
 
     def _moved(self, step: DragStep, picture: Picture) -> None:
         self._wire.show(picture)
@@ -350,9 +354,14 @@ class DragEditor(anywidget.AnyWidget):
                     self._session.complain(complaint)
 
     def _save(self) -> None:
-        """Set the traits, on the thread that made the editor."""
-        self._saved_version = self._session.still_version
-        for name, value in self._savings().items():
+        """Set the traits, on the thread that made the editor, if there is another still."""
+        session = self._session
+        with session.lock:
+            if session.running or self._saved_version == session.still_version:
+                return
+            self._saved_version = session.still_version
+            savings = self._savings()
+        for name, value in savings.items():
             setattr(self, name, value)
 
     def _savings(self) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class Session:
         self.points: tuple[pairs.Pair, ...] = ()
         self.mask: masks.MaskArray | None = None
         self.runner: Runner[DragStep] | None = None
-        self.running = self._stop_asked = False
+        self.running = self._stop_asked = self._targets_moved = False
         self.progress: Progress | None = None
         self.status = Status(level="info", text="Place a handle and its target, then start.")
         self.revision = self.mask_version = self.still_version = 0
@@ -142,16 +142,21 @@ class Session:
         """Place these handles and targets instead of those before."""
         with self.lock:
             placed = pairs.checked(points, self.generator.resolution, self.points)
-            if not self.running:
-                with self._changing():
-                    self.points = placed
-                return
-            if len(placed) != len(self.points):
-                raise RuntimeError(
-                    "an edit is running; stop it before you add or remove points. "
-                    "Targets can be moved."
-                )
-        self._move_targets(placed)
+            if self.running and self.runner is not None:
+                if len(placed) != len(self.points):
+                    raise RuntimeError(
+                        "an edit is running; stop it before you add or remove points. "
+                        "Targets can be moved."
+                    )
+                # Where the handles are, tracking knows better.
+                both = zip(self.points, placed, strict=True)
+                placed = tuple((*now[:2], *wanted[2:]) for now, wanted in both)
+                if placed == self.points:
+                    return
+                self._targets_moved = True
+                self.runner.stop()
+            with self._changing():
+                self.points = placed
 
     def set_mask(self, mask: ArrayLike | None) -> None:
         """Set where the picture may move; None for everywhere."""
@@ -256,7 +261,8 @@ class Session:
                     on_step=self._step,
                     on_end=lambda outcome: self._end(wish, outcome),
                 )
-                self.running, self.progress, self._stop_asked = True, None, False
+                self.running, self.progress = True, None
+                self._stop_asked = self._targets_moved = False
                 self.status = Status(level="busy", text="Dragging.")
             self.runner.start()
 
@@ -271,18 +277,6 @@ class Session:
         """Put an error into the status line."""
         with self.lock, self._changing():
             self.status = Status(level="error", text=text)
-
-    def _move_targets(self, placed: Sequence[pairs.Pair]) -> None:
-        """End the running edit and begin the next, to other targets."""
-        if [pair[2:] for pair in placed] == [pair[2:] for pair in self.points]:
-            return  # only handles were moved, which tracking knows better
-        with self._at_rest():
-            both = zip(self.points, placed, strict=True)
-            self.points = tuple((*now[:2], *wanted[2:]) for now, wanted in both)
-            outcome = self.runner.outcome if self.runner else None
-            # Not if it has just arrived, or somebody wants it to stop.
-            if outcome and outcome.reason == "stopped" and not self._stop_asked:
-                self.start()
 
     def _step(self, step: DragStep) -> None:
         """On the edit's thread: take over a step."""
@@ -309,8 +303,15 @@ class Session:
         self.on_move(step, picture)
 
     def _end(self, wish: Wish, outcome: Outcome) -> None:
-        """On the edit's thread: put the result into the history."""
-        with self.lock, self._changing():
+        """On the edit's thread: put the result into the history, and go on if targets moved."""
+        with self.lock:
+            self._keep_result(wish, outcome)
+            # Before the runner says that it has ended, so that who waits finds the next one.
+            if self._targets_moved and not self._stop_asked and outcome.reason == "stopped":
+                self.start()
+
+    def _keep_result(self, wish: Wish, outcome: Outcome) -> None:
+        with self._changing():
             self.running = False
             self.still_version += 1
             self.status = Status(level=LEVELS[outcome.reason], text=outcome.message)
@@ -385,9 +386,9 @@ class Session:
             while self.running and self.runner is not None:
                 runner = self.runner
                 runner.check_can_wait()
+                self.stop()
                 self.lock.release()  # which the edit needs in order to end
                 try:
-                    runner.stop()
                     runner.join()
                 finally:
                     self.lock.acquire()

@@ -259,15 +259,33 @@ def test_another_picture_ends_the_edit_and_keeps_its_result(
 
 def test_targets_can_be_moved_while_it_runs(running: Session) -> None:
     first = running.runner
-    wanted = [(*pair[:2], 16.5, 16.5) for pair in PAIRS]
-    running.set_points(wanted)
     assert first is not None
-    assert first.outcome is not None
-    assert first.outcome.reason == "stopped"
+    running.set_points([(*pair[:2], 16.5, 16.5) for pair in PAIRS])
+    assert [pair[2:] for pair in running.points] == [(16.5, 16.5)] * 2
+    outcome = first.join(LIMIT)
+    assert outcome.reason == "stopped"
     assert running.running
     assert running.runner is not first
     assert [pair[2:] for pair in running.points] == [(16.5, 16.5)] * 2
-    assert [entry.label for entry in running.entries][1:] == [f"drag, {first.outcome.steps} steps"]
+    assert [entry.label for entry in running.entries][1:] == [f"drag, {outcome.steps} steps"]
+    running.stop()
+    finish(running)
+    first_edit, second_edit = running.recipe().edits
+    assert first_edit.wish.points == PAIRS
+    assert [pair[2:] for pair in second_edit.wish.points] == [(16.5, 16.5)] * 2
+    assert running.recipe().replay(running.generator).equal(running.ws)
+
+
+def test_a_callback_of_the_edit_may_move_targets(session: Session) -> None:
+    session.set_points(PAIRS)
+    moved = [(*pair[:2], 16.5, 16.5) for pair in PAIRS]
+    session.on_move = lambda step, picture: session.set_points(moved)
+    session.start()
+    first = session.runner
+    finish(session)
+    assert session.runner is not first
+    finish(session)
+    assert [entry.label for entry in session.entries][1:] == ["drag, 1 step", "drag, 4 steps"]
 
 
 def test_moved_handles_alone_do_not_disturb_the_edit(running: Session) -> None:
@@ -283,12 +301,11 @@ def test_who_wants_it_to_stop_gets_no_other_edit(session: Session) -> None:
     session.start()
     steps.wait_for(1)
     session.stop()
-    moved = [(*pair[:2], 16.5, 16.5) for pair in PAIRS]
-    mover = threading.Thread(target=session.set_points, args=(moved,))
-    mover.start()
+    session.set_points([(*pair[:2], 16.5, 16.5) for pair in PAIRS])
     steps.go_on.set()
-    mover.join(LIMIT)
+    finish(session)
     assert not session.running
+    assert len(session.entries) == 2
     assert [pair[2:] for pair in session.points] == [(16.5, 16.5)] * 2
 
 
