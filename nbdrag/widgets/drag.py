@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from os import PathLike, fspath
@@ -239,6 +240,7 @@ class DragEditor(anywidget.AnyWidget):
             # A callback of the edit can only ask: it can't wait for itself.
             with contextlib.suppress(RuntimeError):
                 runner.join()
+        self._home.call(self._save)
 
     def on_step(self, callback: Callable[[DragStep], object]) -> Callable[[], None]:
         """Call back after each step, on the edit's own thread.
@@ -259,6 +261,7 @@ class DragEditor(anywidget.AnyWidget):
         # Where targets were moved, another edit went on.
         while (runner := self._session.runner) is not waited_for and runner is not None:
             outcome, waited_for = await runner.wait(), runner
+        self._home.call(self._save)
         return outcome
 
     async def steps(self) -> AsyncIterator[DragStep]:
@@ -362,7 +365,11 @@ class DragEditor(anywidget.AnyWidget):
             self._saved_version = session.still_version
             savings = self._savings()
         for name, value in savings.items():
-            setattr(self, name, value)
+            try:
+                setattr(self, name, value)
+            except Exception:
+                # It is set, but can't be told: the page or the kernel is going away.
+                logging.getLogger(__name__).debug("not sent: %s", name, exc_info=True)
 
     def _savings(self) -> dict[str, Any]:
         """What the notebook file keeps: a still, and the state that belongs to it."""

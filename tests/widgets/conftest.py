@@ -1,12 +1,19 @@
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+import nbdrag.widgets.drag as module
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
+from nbdrag.widgets.drag import DragEditor
 from nbdrag.widgets.session import Session
 from tests.widgets.line import Line
-from tests.widgets.watching import ENDLESS, PAIRS, SHORT, Steps, finish, left_half
+from tests.widgets.page import fake_comms
+from tests.widgets.watching import ENDLESS, PAIRS, SHORT, Make, Steps, finish, left_half
+
+__all__ = ["fake_comms"]
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +63,28 @@ def line(generator: Generator) -> Iterator[Line]:
     if line.session.runner is not None:
         finish(line.session)
     line.wire.close()
+
+
+@pytest.fixture
+def make(
+    generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_comms: None
+) -> Iterator[Make]:
+    """Makes editors, with a browser half of two words."""
+    (tmp_path / "drag.js").write_text("export default {}")
+    (tmp_path / "drag.css").write_text(".nbdrag {}")
+    monkeypatch.setattr(module, "BUNDLE", tmp_path)
+    editors: list[DragEditor] = []
+
+    def make(of: object = generator, **arguments: Any) -> DragEditor:
+        editors.append(DragEditor(of, **{"seed": 3, "options": SHORT, **arguments}))  # type: ignore[arg-type]
+        return editors[-1]
+
+    yield make
+    for editor in editors:
+        editor.stop()
+        editor.close()
+
+
+@pytest.fixture
+def editor(make: Make) -> DragEditor:
+    return make()

@@ -8,7 +8,7 @@ from PIL import Image
 from nbdrag.widgets import protocol
 from tests.widgets.line import Line
 from tests.widgets.page import Page
-from tests.widgets.watching import ENDLESS, LIMIT, PAIRS, finish
+from tests.widgets.watching import ENDLESS, LIMIT, PAIRS, finish, pixels
 
 ROWS = [list(pair) for pair in PAIRS]
 
@@ -19,10 +19,6 @@ def is_final(message: dict[str, Any]) -> bool:
 
 def is_moving(message: dict[str, Any]) -> bool:
     return message["kind"] == "frame" and not message["final"]
-
-
-def pixels(data: bytes) -> np.ndarray:
-    return np.asarray(Image.open(BytesIO(data)).convert("RGB"))
 
 
 # ------------------------------------------------------------------------------------ a page comes

@@ -1,15 +1,21 @@
-"""Watching a session: all of its state, to compare, and its steps, to wait for."""
+"""Watching a session or an editor: its state, to compare, and its steps, to wait for."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from nbdrag.editing.draggan import DragStep
 from nbdrag.runtime.frames import Picture
+from nbdrag.runtime.runner import Outcome
 from nbdrag.widgets import protocol
+from nbdrag.widgets.drag import DragEditor
 from nbdrag.widgets.session import Session
 from nbdrag.widgets.wire import Wire
 
@@ -20,6 +26,9 @@ ENDLESS = {**SHORT, "max_steps": 10_000, "learning_rate": 1e-4, "tracking": Fals
 """Options of an edit that runs until somebody stops it: its handles never come nearer."""
 
 PAIRS = ((8.0, 8.0, 20.0, 12.0), (20.0, 20.0, 10.5, 24.25))
+
+
+Make = Callable[..., DragEditor]
 
 
 def left_half() -> np.ndarray:
@@ -73,3 +82,32 @@ def finish(session: Session) -> None:
     """Wait for the end of the edit."""
     assert session.runner is not None
     session.runner.join(LIMIT)
+
+
+def whole(editor: DragEditor) -> list[object]:
+    """All that can be seen of an editor at rest."""
+    mask = editor.mask
+    return [
+        protocol.encode(editor._wire.snapshot()),
+        editor.ws.tolist(),
+        None if mask is None else mask.tolist(),
+        [(entry.id, entry.points) for entry in editor.history],
+        editor.still,
+        editor.saved,
+    ]
+
+
+def dragged(editor: DragEditor) -> Outcome:
+    """Drag from here, and wait for the end."""
+
+    async def main() -> Outcome | None:
+        editor.start()
+        return await asyncio.wait_for(editor.wait(), LIMIT)
+
+    outcome = asyncio.run(main())
+    assert outcome is not None
+    return outcome
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(data)).convert("RGB"))
