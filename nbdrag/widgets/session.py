@@ -274,9 +274,12 @@ class Session:
                 self.runner.stop()
 
     def complain(self, text: str) -> None:
-        """Put an error into the status line."""
-        with self.lock, self._changing():
-            self.status = Status(level="error", text=text)
+        """Put an error into the status line, for the end of the edit, too."""
+        with self.lock:
+            status = Status(level="error", text=text)
+            if status != self.status:  # the same one after every step is told once
+                with self._changing():
+                    self.status = status
 
     def _step(self, step: DragStep) -> None:
         """On the edit's thread: take over a step."""
@@ -314,7 +317,9 @@ class Session:
         with self._changing():
             self.running = False
             self.still_version += 1
-            self.status = Status(level=LEVELS[outcome.reason], text=outcome.message)
+            complaint = f" {self.status.text}" if self.status.level == "error" else ""
+            level = "error" if complaint else LEVELS[outcome.reason]
+            self.status = Status(level=level, text=outcome.message + complaint)
             last = self.runner.last_step if self.runner else None
             if last is not None and last.index > 0:
                 edit = Edit(wish, outcome.steps, last.ws)

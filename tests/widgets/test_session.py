@@ -230,11 +230,24 @@ def test_what_belongs_to_the_edit_is_refused_while_it_runs(
     assert (running.options, running.mask, len(running.points)) == (options, None, 2)
 
 
-@pytest.mark.parametrize("index", [-1, 9, 1.5])
-def test_a_bad_index_does_not_end_the_edit(running: Session, index: int) -> None:
-    with pytest.raises(ValueError, match="expected 0 to 0"):
-        running.go_to(index)
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda s: s.go_to(-1),
+        lambda s: s.go_to(9),
+        lambda s: s.go_to(0.5),
+        lambda s: s.sample(-1, 0.7),
+        lambda s: s.set_ws(s.ws[None]),
+        lambda s: s.set_history([]),
+        lambda s: s.set_points([[*PAIRS[0][:3], 99], PAIRS[1]]),
+    ],
+)
+def test_what_is_bad_does_not_end_the_edit(running: Session, command: Command) -> None:
+    runner = running.runner
+    with pytest.raises(ValueError, match=r"expected|outside|one at least"):
+        command(running)
     assert running.running
+    assert running.runner is runner
 
 
 @pytest.mark.parametrize(
