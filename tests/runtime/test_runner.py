@@ -256,7 +256,7 @@ def test_two_runners_take_turns_step_by_step() -> None:
             yield step(i, done=i == 100)
 
     def other_ended(name: str) -> bool:
-        return not runners["b" if name == "a" else "a"].running
+        return runners["b" if name == "a" else "a"].outcome is not None
 
     runners = {name: Runner(counted(name), lock=lock) for name in "ab"}
     for runner in runners.values():

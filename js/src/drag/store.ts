@@ -223,7 +223,7 @@ export function imageSize({ model: { resolution } }: Snapshot): ImageSize {
  * The pairs to show: the user's draft, else the kernel's.
  *
  * While an edit runs, its handles go their own way, as the newest frame tells; only targets can be
- * the user's then.
+ * the user's then. A frame may still be on its way to older ones.
  */
 export function shownPairs({ draft, frame, snapshot }: EditorState): readonly Pair[] {
   const pairs = draft?.pairs ?? fromRows(snapshot?.points ?? []);
@@ -231,7 +231,7 @@ export function shownPairs({ draft, frame, snapshot }: EditorState): readonly Pa
   if (!snapshot?.running || tracked?.length !== pairs.length) return pairs;
   return fromRows(tracked).map(({ handle, target }, i) => ({
     handle,
-    target: draft?.pairs[i]?.target ?? target,
+    target: pairs[i]?.target ?? target,
   }));
 }
 

@@ -67,6 +67,15 @@ describe("points", () => {
     expect(shownPairs(ended)).toEqual([{ handle: [19, 19], target: [30, 30] }]);
   });
 
+  it("of a running edit keep their new targets until the frames have them, too", () => {
+    const running = told({ points: [[10, 10, 20, 20]], running: true });
+    const moved = shown({ points: [[15, 15, 20, 20]] });
+    const retargeted = told({ points: [[15, 15, 30, 30]], running: true });
+    expect(shownPairs(stateAfter(running, moved, retargeted, moved))).toEqual([
+      { handle: [15, 15], target: [30, 30] },
+    ]);
+  });
+
   it("have a mean distance", () => {
     expect(pixelsToGo([])).toBeNull();
     expect(
