@@ -6,7 +6,7 @@ never saw the drag. Beside it stand no edit at all, no point tracking (the handl
 where it was pushed to) and no mask. The mask lets the head move and holds the rest; how much that
 rest changed nevertheless is the last column.
 
-    python benchmarks/drag_accuracy.py --runs 100
+    python -m benchmarks.drag_accuracy --runs 100
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     generator, reader = load_generator(arguments.generator), load_reader()
     results = {
-        "command": f"python benchmarks/drag_accuracy.py --runs {arguments.runs}",
+        "command": f"python -m benchmarks.drag_accuracy --runs {arguments.runs}",
         "unit": f"pixels of a {generator.resolution}-pixel picture",
         "points": {
             str(count): compare(generator, reader, arguments.runs, count, arguments.truncation)

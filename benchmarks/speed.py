@@ -1,6 +1,6 @@
 """What a laptop has to give: drag steps a second, seconds to the first picture, memory.
 
-    python benchmarks/speed.py
+    python -m benchmarks.speed
 
 Steps are timed in this process, after a warm-up, as the median of several drags. The rest is
 measured in fresh kernels, as a notebook starts them: the first fills the disk cache and isn't
@@ -59,6 +59,7 @@ def main() -> None:
     arguments = parser.parse_args()
     generator = load_generator("toonfaces-128")
     results = {
+        "command": "python -m benchmarks.speed",
         "machine": f"{platform.processor() or platform.machine()}, {psutil.cpu_count()} cores",
         "torch": torch.__version__,
         "drag": {
