@@ -282,7 +282,7 @@ class DragEditor(anywidget.AnyWidget):
     def history(self) -> tuple[Entry, ...]:
         """Every picture so far with what was placed on it; those after `cursor` can be redone.
 
-        Set the entries of another editor to go on from its last picture.
+        Set the entries of another editor of this generator to go on from its last picture.
         """
         return self._session.entries
 

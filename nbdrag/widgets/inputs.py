@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from numbers import Real
 from operator import index as whole
 
+import torch
+
 from nbdrag.editing.draggan import DragOptions
 from nbdrag.editing.inputs import check_ws
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.history import Entry
-from nbdrag.runtime.wishes import Sampled
+from nbdrag.runtime.wishes import Sampled, sample
 from nbdrag.widgets import pairs, panel
 from nbdrag.widgets.protocol import MAX_SEED
 
@@ -56,4 +58,11 @@ def check_entries(entries: object, generator: Generator) -> tuple[Entry, ...]:
         pairs.checked(entry.points, generator.resolution, entry.points)
         if entry.mask is not None and entry.mask.shape != (generator.resolution,) * 2:
             raise ValueError(f"history[{i}] has a mask of another size than the picture.")
+        if isinstance(entry.change, Sampled):
+            drawn = sample(generator, entry.change.seed, entry.change.truncation)
+            if not torch.allclose(drawn, entry.ws, rtol=1e-3, atol=1e-3):  # other machines round so
+                raise ValueError(
+                    f"history[{i}], {entry.label}, was drawn by another generator; take the "
+                    "history of an editor with this one, or set ws to go on from a latent."
+                )
     return tuple(entries)

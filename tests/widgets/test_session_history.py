@@ -1,6 +1,8 @@
+from copy import deepcopy
 from dataclasses import asdict
 
 import numpy as np
+import pytest
 
 from nbdrag.runtime.wishes import Given, Sampled, sample
 from nbdrag.widgets.session import Session
@@ -87,6 +89,17 @@ def test_a_history_can_be_set(edited: Session) -> None:
     assert other.recipe().replay(other.generator).equal(edited.ws)
     other.undo()
     assert other.points == PAIRS
+
+
+def test_a_history_of_another_generator_is_refused(edited: Session) -> None:
+    """It has the same shapes; but its recipe would make other pictures."""
+    other = deepcopy(edited.generator)
+    other.mapping.fc0.weight.mul_(2)  # type: ignore[union-attr, operator]
+    session = Session(other)
+    before = state(session)
+    with pytest.raises(ValueError, match=r"history\[0\], seed 3, was drawn by another generator"):
+        session.set_history(edited.entries)
+    assert state(session) == before
 
 
 def test_a_recipe_is_the_history_up_to_here(edited: Session) -> None:
