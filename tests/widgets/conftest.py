@@ -24,6 +24,8 @@ def generator() -> Generator:
     dice = torch.Generator().manual_seed(5)
     for parameter in generator.parameters():
         parameter.normal_(generator=dice)
+    for parameter in generator.mapping.parameters():
+        parameter.mul_(100)  # against its learning rate multiplier, so that w is of order 1
     return generator
 
 
