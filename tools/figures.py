@@ -46,7 +46,7 @@ def quality(figures: Figures) -> Iterator[str]:
         "where a face has them; FID, precision and recall, in its features, compare with held-out "
         "renders. Other renders are the best there can be; blurred ones are a scale."
     )
-    sets = {name: row for name, row in figures.items() if isinstance(row, dict)}
+    sets = {name: row for name, row in figures.items() if "renders" in name or "psi" in name}
     yield table(
         ["", "confidence", "FID", "precision", "recall"],
         [

@@ -5,8 +5,9 @@
     python -m nbdrag.training.gan export runs/toonfaces-128 nbdrag/assets/toonfaces-128.safetensors
 
 What the folder holds: ``checkpoint.pt`` (all there is to resume from), ``log.jsonl`` (one line of
-averaged measures every so often) and ``sheet.png`` (generated portraits: three rows as they come,
-two truncated to psi = 0.7, always of the same latents). Ctrl-C or SIGTERM ends a training in good
+averaged measures every so often), ``commands.txt`` (what was typed, one line per sitting) and
+``sheet.png`` (generated portraits: three rows as they come, two truncated to psi = 0.7, always of
+the same latents). Ctrl-C or SIGTERM ends a training in good
 order: it finishes its step and saves. The same command with ``--resume`` goes on from there.
 
 The game itself is in `adversarial.py`.
@@ -19,7 +20,9 @@ import copy
 import dataclasses
 import json
 import math
+import shlex
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,7 +51,7 @@ MOST_ROLLBACKS = 5
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """How long a training is, all its sessions together: in pictures or in minutes."""
+    """How long a training is, all its sittings together: in pictures or in minutes."""
 
     pictures: int | None = None
     minutes: float | None = None
@@ -240,6 +243,7 @@ def export(out: Path, path: Path, recommended: Mapping[str, Any] | None = None) 
     `recommended` says which options suit it, by editing method.
     """
     options = read_options(out)
+    commands = out / "commands.txt"
     state = torch.load(out / "checkpoint.pt", map_location="cpu", weights_only=True)
     generator = Generator(options.generator)
     generator.load_state_dict(state["average"])
@@ -247,7 +251,12 @@ def export(out: Path, path: Path, recommended: Mapping[str, Any] | None = None) 
     generator.recommended = dict(recommended or {})
     metadata = {
         "training": json.dumps(
-            {"pictures": state["pictures"], "options": dataclasses.asdict(options)}
+            {
+                "commands": commands.read_text().splitlines() if commands.exists() else [],
+                "pictures": state["pictures"],
+                "minutes": round(state["seconds"] / 60, 1),
+                "options": dataclasses.asdict(options),
+            }
         )
     }
     save_generator(generator, path, metadata)
@@ -305,7 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run = commands.add_parser("train", help="train, or go on training")
     run.add_argument("--out", type=Path, required=True, help="the training's folder")
     length = run.add_mutually_exclusive_group(required=True)
-    length.add_argument("--minutes", type=float, help="length, all sessions together")
+    length.add_argument("--minutes", type=float, help="length, all sittings together")
     length.add_argument("--pictures", type=int, help="the same, in pictures: repeatable exactly")
     run.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
     run.add_argument("--start-from", type=Path, help="begin with these compact weights")
@@ -336,10 +345,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif parsed.command == "compact":
         save_compact(parsed.out / "checkpoint.pt", parsed.path)
     else:
-        _train_from(parsed)
+        _train_from(parsed, sys.argv[1:] if arguments is None else arguments)
 
 
-def _train_from(parsed: argparse.Namespace) -> None:
+def _train_from(parsed: argparse.Namespace, typed: Sequence[str]) -> None:
     torch.set_num_threads(parsed.threads)
     torch.set_flush_denormal(True)  # dying activations slow a processor down tenfold
     out: Path = parsed.out
@@ -353,6 +362,8 @@ def _train_from(parsed: argparse.Namespace) -> None:
         raise SystemExit(f"{out} holds a training; add --resume to go on with it.")
     options = make_options(values)
     write_options(options, out)
+    with (out / "commands.txt").open("a") as commands:
+        commands.write(f"python -m nbdrag.training.gan {shlex.join(typed)}\n")
 
     size = options.generator.resolution
     file = parsed.pool_file or out / "pool.npy"

@@ -15,11 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from nbdrag.generators.stylegan2 import Generator
-from nbdrag.generators.zoo import load_generator
+from nbdrag.generators.zoo import ASSETS, PACKAGED, load_generator
 from nbdrag.metrics import frechet_distance, precision_recall
 from nbdrag.toonfaces import render, sample_factors
 from nbdrag.toonfaces.reader import Reader, load_reader
@@ -83,6 +84,17 @@ def _blur(image: Tensor) -> Tensor:
     return interpolate(small, size=image.shape[-2:], mode="bilinear")
 
 
+def training_of(generator: str) -> dict[str, object]:
+    """How a generator was trained, as far as its file says."""
+    path = ASSETS / f"{generator}.safetensors" if generator in PACKAGED else Path(generator)
+    with safe_open(path, framework="pt") as file:
+        training = json.loads((file.metadata() or {}).get("training", "{}"))
+    if not training:
+        return {}
+    kept = {name: training[name] for name in ("commands", "pictures", "minutes")}
+    return {"training": {**kept, "seed": training["options"]["seed"]}}
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -94,6 +106,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     report = {
+        **training_of(arguments.generator),
         "command": f"python -m nbdrag.training.quality {arguments.generator}"
         f" --images {arguments.images}",
         "images": arguments.images,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ from nbdrag.generators.stylegan2 import StyleGAN2Config
 from nbdrag.training import gan
 from nbdrag.training.adversarial import Measures, Stage, Training, TrainingOptions, measure_w_avg
 from nbdrag.training.gan import Budget, Interrupt
+from nbdrag.training.quality import training_of
 
 TINY = TrainingOptions(
     stages=(Stage(8, 8, 0.5), Stage(16, 4, 1.0)),
@@ -243,3 +245,11 @@ def test_the_command_line_trains_resumes_and_keeps(tmp_path: Path, signals: None
     gan.main(["compact", str(out), str(tmp_path / "small.safetensors")])
     with safe_open(tmp_path / "small.safetensors", framework="pt") as file:
         assert json.loads(file.metadata()["counters"])["pictures"] == 32
+
+    gan.main(["export", str(out), str(tmp_path / "whole.safetensors")])
+    told = training_of(str(tmp_path / "whole.safetensors"))["training"]
+    assert (told["pictures"], told["seed"]) == (32, 0)
+    first, second = (shlex.split(line) for line in told["commands"])
+    assert first[:3] == ["python", "-m", "nbdrag.training.gan"]
+    assert first[3:] == [*command, *new, "--pictures", "16"]
+    assert second[3:] == [*command, "--resume", "--pictures", "32"]
