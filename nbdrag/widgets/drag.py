@@ -9,11 +9,9 @@ editor sets them.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import logging
-import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
@@ -31,6 +29,7 @@ from nbdrag.generators.zoo import load_generator
 from nbdrag.runtime import pictures
 from nbdrag.runtime.frames import Picture
 from nbdrag.runtime.history import Entry
+from nbdrag.runtime.home import HomeThread
 from nbdrag.runtime.kernel import SendingContext, free_replies
 from nbdrag.runtime.recipe import Recipe
 from nbdrag.runtime.runner import Outcome
@@ -118,7 +117,7 @@ class DragEditor(anywidget.AnyWidget):
         self._callbacks: list[Callable[[DragStep], object]] = []
         self._sending = SendingContext()
         self._wire = Wire(self._session, self._send_custom)
-        self._home = _Home()
+        self._home = HomeThread()
         self._saved_version = self._session.still_version
         super().__init__(_esm=esm, _css=css, **self._savings())
         free_replies(self.comm)
@@ -377,27 +376,6 @@ class DragEditor(anywidget.AnyWidget):
         with session.lock:
             still = session.album.still(session.album.current)
             return {"still": still, "saved": protocol.encode(self._wire.snapshot())}
-
-
-class _Home:
-    """The thread that made the editor, the only one to set traits."""
-
-    def __init__(self) -> None:
-        self._thread = threading.current_thread()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        with contextlib.suppress(RuntimeError):  # a plain script has no loop
-            self._loop = asyncio.get_running_loop()
-
-    def call(self, function: Callable[[], object]) -> None:
-        """Call the function on this thread: at once, or by its loop. Without a loop, only if here.
-
-        What is left undone then is done with the next change made here.
-        """
-        if threading.current_thread() is self._thread:
-            function()
-        elif self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # closed: the kernel is quitting
-                self._loop.call_soon_threadsafe(function)
 
 
 def _bundled(name: str) -> str:
