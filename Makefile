@@ -33,8 +33,9 @@ test: test-js test-python
 test-js: js/node_modules/.package-lock.json
 	cd js && npm run --silent check && npm test --silent
 
+# The tests' networks are small: threads that wait for each other would only spin.
 test-python: $(VENV)/.test $(BUNDLE) chromium
-	$(BIN)/python -m pytest --nbmake tests notebooks/quickstart.ipynb notebooks/lessons $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake tests notebooks/quickstart.ipynb notebooks/lessons $(ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from tests.browser.servers import Server, jupyter_server
+from tests.browser.servers import Server, end_kernels, jupyter_server
 
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 
@@ -82,7 +82,14 @@ def error_text(message: ConsoleMessage) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A JupyterLab for the whole run; each test opens a notebook and a kernel of its own."""
+def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A JupyterLab for the whole run."""
     with jupyter_server("lab", tmp_path_factory.mktemp("lab")) as server:
         yield server
+
+
+@pytest.fixture
+def lab(lab_server: Server) -> Iterator[Server]:
+    """JupyterLab; each test opens a notebook and a kernel of its own, which ends with it."""
+    yield lab_server
+    end_kernels(lab_server)

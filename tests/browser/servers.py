@@ -56,6 +56,19 @@ def jupyter_server(
         yield Server(url, notebooks)
 
 
+def end_kernels(server: Server) -> None:
+    """Shut down every kernel that a Jupyter server runs."""
+    kernels = f"{server.url}/api/kernels"
+    headers = {"Authorization": f"token {TOKEN}"}
+    with urllib.request.urlopen(urllib.request.Request(kernels, headers=headers)) as reply:
+        running = json.load(reply)
+    for kernel in running:
+        address = f"{kernels}/{kernel['id']}"
+        urllib.request.urlopen(
+            urllib.request.Request(address, headers=headers, method="DELETE")
+        ).close()
+
+
 @contextlib.contextmanager
 def voila_server(home: Path, notebook: Path) -> Iterator[Server]:
     """Serve one notebook as a page, without its code."""

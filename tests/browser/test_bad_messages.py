@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 
-from tests.browser.editor import editor_on, expect_state, place_pair, points
+from tests.browser.editor import editor_on, place_pair, points
 from tests.browser.lab import kernel_eval, open_notebook, run_all, write_notebook
 from tests.browser.servers import Server
 
@@ -106,7 +106,7 @@ SEND = """([comm, messages]) => {
 
 
 @pytest.fixture
-def editor_page(page: Page, lab: Server) -> Page:
+def editor_page(lab: Server, page: Page) -> Page:
     write_notebook(
         lab.notebooks / "bad-messages.ipynb",
         "import hashlib\nimport numpy as np\nfrom nbdrag import DragEditor",
@@ -136,5 +136,5 @@ def test_bad_messages_change_nothing(editor_page: Page) -> None:
     expect(editor).to_have_attribute("data-state", "error")  # the last one's answer
     # It is as alive as before.
     place_pair(editor, (80, 80), (90, 90))
-    expect_state(editor, "idle")
+    expect(editor).to_have_attribute("data-state", "idle")
     assert len(kernel_eval(page, STATE)["points"]) == 2

@@ -16,7 +16,7 @@ LESSON = Path(__file__).parents[2] / "notebooks" / "lessons" / "drag.ipynb"
 
 
 @pytest.fixture
-def inspector(page: Page, lab: Server) -> Locator:
+def inspector(lab: Server, page: Page) -> Locator:
     """The canvas of the lesson's inspector, after all cells have run."""
     shutil.copy(LESSON, lab.notebooks / "lesson.ipynb")
     open_notebook(page, lab, "lesson.ipynb")

@@ -33,7 +33,7 @@ WS_HASH = "__import__('hashlib').sha256(editor.ws.detach().numpy().tobytes()).he
 
 
 @pytest.fixture
-def editor(page: Page, lab: Server, request: pytest.FixtureRequest) -> Locator:
+def editor(lab: Server, page: Page, request: pytest.FixtureRequest) -> Locator:
     """The quickstart's editor, in a copy of the notebook that is this test's own."""
     name = f"{request.node.name}.ipynb"
     shutil.copy(QUICKSTART, lab.notebooks / name)
@@ -130,7 +130,7 @@ def test_a_reload_brings_all_of_it_back(editor: Locator) -> None:
     editor.get_by_test_id("points").click()
     place_pair(editor, LIP, OPEN)
     editor.get_by_test_id("start").click()
-    expect_state(editor, "running")
+    expect(editor.get_by_test_id("edits")).to_have_text("1 of 1 edits")
     expect_state(editor, "idle")
     shown, pairs = picture(editor), points(editor)
     edits = editor.get_by_test_id("edits").inner_text()
