@@ -64,7 +64,8 @@ def accuracy(figures: Figures) -> Iterator[str]:
         "Two portraits are drawn; landmarks of the first are dragged to where the second has "
         "them. Mean distance (MD), read off the edited picture by the reader, which took no part, "
         f"in {figures['unit']}; and how much the picture changed outside the mask, of 2 at most. "
-        "Without tracking a drag never learns that it has arrived, and goes on to its step limit."
+        "Without tracking a drag never learns that it has arrived, and goes on to its step limit, "
+        f"here {figures['step_limit']}."
     )
     for count, ways in figures["points"].items():
         yield f"**{count} point{'s' * (count != '1')}**"
