@@ -105,7 +105,7 @@ class TrainingOptions:
     learning_rate_d: float = 2.5e-3
     decay_from: float = 0.7
     r1_weight: Mapping[int, float] = field(
-        default_factory=lambda: {8: 0.1, 16: 0.2, 32: 0.5, 64: 1.0, 128: 2.0}
+        default_factory=lambda: {8: 0.1, 16: 0.2, 32: 0.5, 64: 1.0, 128: 2.0, 256: 4.0}
     )
     r1_interval: int = 16
     path_length_weight: float = 0.0
@@ -149,7 +149,7 @@ class Training:
         The one that plays, and the moving average that gets packaged.
     discriminator : Discriminator
     steps, pictures : int
-        Counted over all sessions, as is `seconds`.
+        Counted over all sittings, as is `seconds`.
     """
 
     def __init__(

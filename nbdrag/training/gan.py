@@ -287,7 +287,8 @@ def make_options(values: Mapping[str, Any]) -> TrainingOptions:
     if "stages" in values:
         values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
     if "generator" in values:
-        values["generator"] = StyleGAN2Config(**values["generator"])
+        usual = dataclasses.asdict(TrainingOptions().generator)
+        values["generator"] = StyleGAN2Config(**usual | values["generator"])
     if "r1_weight" in values:
         values["r1_weight"] = {int(size): weight for size, weight in values["r1_weight"].items()}
     return TrainingOptions(**values)

@@ -212,6 +212,13 @@ def test_unknown_options_are_named() -> None:
         gan.make_options({"learning_rat": 1})
 
 
+def test_a_larger_generator_is_one_option() -> None:
+    usual = gan.make_options({}).generator
+    larger = gan.make_options({"generator": {"resolution": 256}}).generator
+    assert larger == replace(usual, resolution=256)
+    assert usual.resolution == 128
+
+
 def test_stages_are_read_from_text() -> None:
     options = gan.make_options({"stages": gan.parse_stages("16:32:0.25,128:8:1")})
     assert options.stages == (Stage(16, 32, 0.25), Stage(128, 8, 1.0))
