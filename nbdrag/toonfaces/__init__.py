@@ -10,8 +10,9 @@ admired: has the corner of the mouth arrived, did the eyes stay, is this still t
 torch.Size([4, 3, 128, 128])
 """
 
+from nbdrag.toonfaces.canvas import PARTS
 from nbdrag.toonfaces.factors import FACTOR_TABLE, FACTORS, Factor, sample_factors
-from nbdrag.toonfaces.portrait import LANDMARKS, PARTS, Rendering, render
+from nbdrag.toonfaces.portrait import LANDMARKS, Rendering, render
 
 __all__ = [
     "FACTORS",

@@ -4,8 +4,8 @@ The skull is an ellipsoid. A feature is given where it sits on a frontal face, l
 ellipsoid, turned by yaw and pitch, and drawn where it lands, foreshortened by the slope of the
 surface there. So a turning head shifts the nose more than the eyes, and narrows the far eye.
 
-Each shape is a signed distance (`shapes.py`). Painting it blends a colour in by its coverage and
-writes its part label where the pixel's centre lies inside, so picture and labels cannot disagree.
+Here are the head, its hair and what is around it; `features.py` has eyes, nose and mouth, and
+`canvas.py` what all of them are painted on.
 """
 
 from __future__ import annotations
@@ -17,29 +17,12 @@ import torch
 from torch import Tensor
 
 from nbdrag.toonfaces import colours
+from nbdrag.toonfaces.canvas import PARTS, Canvas, Head, Mark
 from nbdrag.toonfaces.factors import natural_values
-from nbdrag.toonfaces.shapes import cone, coverage, ellipse, lens, rounded_box
+from nbdrag.toonfaces.features import paint_eye, paint_mouth, paint_nose
+from nbdrag.toonfaces.shapes import ellipse, rounded_box
 
 # "left" and "right" are those of the picture, not of the person in it.
-PARTS: tuple[str, ...] = (
-    "background",
-    "hair",
-    "neck",
-    "shirt",
-    "left_ear",
-    "right_ear",
-    "skin",
-    "nose",
-    "left_sclera",
-    "left_iris",
-    "right_sclera",
-    "right_iris",
-    "left_brow",
-    "right_brow",
-    "lips",
-    "inner_mouth",
-)
-
 LANDMARKS: tuple[str, ...] = (
     "chin",
     "left_jaw",
@@ -76,8 +59,6 @@ LANDMARKS: tuple[str, ...] = (
 )
 
 CROWN = 0.56  # from the middle of the head to the top of the skull, half image heights
-EYE_LEVEL = -0.03
-MOUTH_LEVEL = 0.51  # as a fraction of face_height
 HEAD_LEVEL = -0.02  # the middle of the head in the picture
 PIXELS_AT_ONCE = 1 << 17  # a chunk whose planes stay in the processor's cache
 
@@ -122,67 +103,6 @@ def render(factors: Tensor, size: int) -> Rendering:
     return Rendering(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))
 
 
-class _Canvas:
-    """Pictures under the brush, their labels, and how many pixels make one unit of length."""
-
-    def __init__(self, background: Tensor, labels: Tensor, pixels_per_unit: Tensor) -> None:
-        self.image, self.labels, self.pixels_per_unit = background, labels, pixels_per_unit
-
-    def paint(self, distance: Tensor, colour: Tensor, part: str) -> None:
-        """Cover with a shape of its own part."""
-        self.tint(distance, colour)
-        self.labels.masked_fill_(distance < 0, PARTS.index(part))
-
-    def tint(self, distance: Tensor, colour: Tensor, strength: float = 1.0) -> None:
-        """Colour the inside of a shape and leave the labels: a detail of what lies below."""
-        alpha = coverage(distance, self.pixels_per_unit)
-        self.blend(alpha if strength == 1 else alpha.mul_(strength), colour)
-
-    def blend(self, alpha: Tensor, colour: Tensor) -> None:
-        """Mix a colour in by `alpha` [N, size, size]."""
-        self.image = torch.lerp(self.image, colour, alpha.unsqueeze(1))
-
-
-class _Head(NamedTuple):
-    """The turned ellipsoid; every field is [N, 1, 1]."""
-
-    half_width: Tensor
-    half_height: Tensor
-    sin_yaw: Tensor
-    cos_yaw: Tensor
-    sin_pitch: Tensor
-    cos_pitch: Tensor
-
-    def place(
-        self, x: Tensor | float, y: Tensor | float, lift: float = 0.0
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Where the frontal point (x, y) lands, and how narrow things look there.
-
-        `lift` raises it above the surface. Returns x, y and the horizontal foreshortening, which
-        falls to 0 where the surface turns away.
-        """
-        depth = 0.9 * self.half_width
-        u, v = x / self.half_width, y / self.half_height
-        surface = depth * (1 - u * u - v * v).clamp_min(0.04).sqrt()
-        slope = -depth * depth * u / (self.half_width * surface)
-        z = surface + lift
-        turned = z * self.cos_yaw - x * self.sin_yaw
-        return (
-            x * self.cos_yaw + z * self.sin_yaw,
-            y * self.cos_pitch + turned * self.sin_pitch,
-            (self.cos_yaw + slope * self.sin_yaw).clamp_min(0.05),
-        )
-
-
-class _Mark(NamedTuple):
-    """A landmark in head coordinates and the part that must show there (None: any but hair)."""
-
-    x: Tensor
-    y: Tensor
-    facing: Tensor | None = None
-    part: str | None = None
-
-
 def _render(factors: Tensor, size: int) -> Rendering:
     n = len(factors)
     f = {name: value[:, None, None] for name, value in natural_values(factors).items()}
@@ -194,7 +114,7 @@ def _render(factors: Tensor, size: int) -> Rendering:
     away_x, away_y = across - f["shift_x"], down - f["shift_y"] - HEAD_LEVEL
     x = (away_x * cos + away_y * sin) / f["scale"]
     y = (away_y * cos - away_x * sin) / f["scale"]
-    head = _Head(
+    head = Head(
         f["face_width"],
         f["face_height"] + 0.04 * f["mouth_open"],
         f["yaw"].sin(),
@@ -203,12 +123,12 @@ def _render(factors: Tensor, size: int) -> Rendering:
         f["pitch"].cos(),
     )
 
-    canvas = _Canvas(
+    canvas = Canvas(
         _wall(f, across, down),
         torch.zeros(n, size, size, dtype=torch.uint8, device=factors.device),
         size / 2 * f["scale"],
     )
-    marks: dict[str, _Mark] = {}
+    marks: dict[str, Mark] = {}
     skin = colours.along(colours.SKIN, f["skin_tone"].flatten())
     hair = colours.shade(
         colours.along(colours.HAIR, f["hair_colour"].flatten()), f["hair_shade"][:, None]
@@ -217,9 +137,9 @@ def _render(factors: Tensor, size: int) -> Rendering:
     _paint_body(canvas, f, across - 0.6 * f["shift_x"], down, skin)
     _paint_face(canvas, f, head, x, y, skin, marks)
     for side, name in ((-1.0, "left"), (1.0, "right")):
-        _paint_eye(canvas, f, head, x, y, side, name, skin, hair, marks)
-    _paint_nose(canvas, f, head, x, y, skin, marks)
-    _paint_mouth(canvas, f, head, x, y, skin, marks)
+        paint_eye(canvas, f, head, x, y, side, name, skin, hair, marks)
+    paint_nose(canvas, f, head, x, y, skin, marks)
+    paint_mouth(canvas, f, head, x, y, skin, marks)
     _paint_front_of_hair(canvas, f, head, x, y, hair, marks)
 
     landmarks = torch.stack(list(_to_pixels(marks, f, cos, sin, size)), dim=1)
@@ -238,7 +158,7 @@ def _wall(f: dict[str, Tensor], across: Tensor, down: Tensor) -> Tensor:
     return colours.shade(colour, light[:, None])
 
 
-def _paint_body(canvas: _Canvas, f: dict[str, Tensor], x: Tensor, y: Tensor, skin: Tensor) -> None:
+def _paint_body(canvas: Canvas, f: dict[str, Tensor], x: Tensor, y: Tensor, skin: Tensor) -> None:
     neck = rounded_box(x, y - 0.62, 0.20, torch.full_like(x, 0.34), 0.04)
     canvas.paint(neck, colours.shade(skin, 0.80), "neck")
     # The head's shadow on the neck: deepest right under the chin.
@@ -251,7 +171,7 @@ def _paint_body(canvas: _Canvas, f: dict[str, Tensor], x: Tensor, y: Tensor, ski
     canvas.tint(torch.maximum(shirt, neckline - 0.035), colours.shade(cloth, 0.72))
 
 
-def _outline(head: _Head, f: dict[str, Tensor], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def _outline(head: Head, f: dict[str, Tensor], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Signed distance to the face's outline, and the radius: 0 in the middle, 1 at the edge."""
     v = torch.where(y < 0, y / CROWN, y / head.half_height)
     half_width, middle = _jaw(head, f, v.clamp(0, 1))
@@ -262,20 +182,20 @@ def _outline(head: _Head, f: dict[str, Tensor], x: Tensor, y: Tensor) -> tuple[T
     return (radius - 1) * radius.clamp_min(1e-3) / slope.clamp_min(1e-3), radius
 
 
-def _jaw(head: _Head, f: dict[str, Tensor], v: Tensor) -> tuple[Tensor, Tensor]:
+def _jaw(head: Head, f: dict[str, Tensor], v: Tensor) -> tuple[Tensor, Tensor]:
     """Half width and middle of the face at height `v` below the ears (1 is the chin)."""
     square = v * v
     return head.half_width * (1 - f["jaw"] * square), 0.30 * head.sin_yaw * square
 
 
 def _paint_face(
-    canvas: _Canvas,
+    canvas: Canvas,
     f: dict[str, Tensor],
-    head: _Head,
+    head: Head,
     x: Tensor,
     y: Tensor,
     skin: Tensor,
-    marks: dict[str, _Mark],
+    marks: dict[str, Mark],
 ) -> None:
     outline, radius = _outline(head, f, x, y)
     light = 1.05 - 0.10 * x - 0.20 * (radius.square() * radius).clamp_max(1.3)
@@ -292,7 +212,7 @@ def _paint_face(
         canvas.paint(ear, colours.shade(skin, 0.90), name)
         inner = ellipse(x - centre - side * 0.008, y - level, 0.028, f["ear_size"] * 0.6)
         canvas.tint(torch.maximum(inner, ear), colours.shade(skin, 0.68))
-        marks[name] = _Mark(centre + side * 0.036, level, None, name)
+        marks[name] = Mark(centre + side * 0.036, level, None, name)
 
     rosy = torch.tensor((1.0, -0.25, -0.30), dtype=x.dtype, device=x.device).view(1, 3, 1, 1)
     for side in (-1.0, 1.0):
@@ -302,150 +222,10 @@ def _paint_face(
 
     one = torch.ones_like(head.half_width)
     _, lowest = _jaw(head, f, one)
-    marks["chin"] = _Mark(lowest, 0.955 * head.half_height)
+    marks["chin"] = Mark(lowest, 0.955 * head.half_height)
     half_width, middle = _jaw(head, f, 0.6 * one)
     for side, name in ((-1.0, "left_jaw"), (1.0, "right_jaw")):
-        marks[name] = _Mark(middle + side * 0.79 * half_width, 0.6 * head.half_height)
-
-
-def _paint_eye(
-    canvas: _Canvas,
-    f: dict[str, Tensor],
-    head: _Head,
-    x: Tensor,
-    y: Tensor,
-    side: float,
-    name: str,
-    skin: Tensor,
-    hair: Tensor,
-    marks: dict[str, _Mark],
-) -> None:
-    cx, cy, narrow = head.place(side * f["eye_spacing"], EYE_LEVEL)
-    half_width = f["eye_size"] * narrow
-    up = f["eye_size"] * (0.12 + 0.62 * f["eye_opening"])
-    low = f["eye_size"] * (0.06 + 0.34 * f["eye_opening"])
-    px, py = x - cx, y - cy
-    opening = lens(px, py, half_width, up, low)
-
-    # A soft socket sets the eye into the face.
-    socket = (-((px / (1.35 * half_width)).square() + ((py + 0.02) / 0.11).square())).exp()
-    canvas.blend(socket.mul_(0.30), colours.shade(skin, 0.62))
-    white = skin.new_tensor((0.95, 0.95, 0.93)).view(1, 3, 1, 1)
-    canvas.paint(opening, white, f"{name}_sclera")
-
-    gx, gy = f["gaze_x"] * half_width, f["gaze_y"] * f["eye_size"] - 0.012
-    radius = 0.50 * f["eye_size"]
-    disc = ellipse(px - gx, py - gy, radius * narrow, radius)
-    iris = colours.along(colours.IRIS, f["eye_colour"].flatten())
-    inside = torch.maximum(opening, disc)
-    canvas.paint(inside, colours.shade(iris, 0.62), f"{name}_iris")
-    canvas.tint(torch.maximum(opening, disc + 0.16 * radius), colours.shade(iris, 1.25))
-    black = skin.new_tensor((-0.93, -0.93, -0.92)).view(1, 3, 1, 1)
-    canvas.tint(torch.maximum(opening, disc + 0.55 * radius), black)
-    glint = ellipse(px - gx + 0.3 * radius * narrow, py - gy + 0.34 * radius, 0.017, 0.019)
-    canvas.tint(torch.maximum(opening, glint), torch.ones_like(black))
-
-    # The lash line is the crescent between the upper lid and a slightly higher arc.
-    lash = lens(px, py + 0.004, 1.12 * half_width, up + 0.016, -(up - 0.012))
-    canvas.tint(lash, colours.shade(hair, 0.25))
-
-    marks[f"{name}_eye_outer"] = _Mark(cx + side * half_width, cy, narrow)
-    marks[f"{name}_eye_inner"] = _Mark(cx - side * half_width, cy, narrow)
-    marks[f"{name}_eye_top"] = _Mark(cx, cy - up, narrow)
-    marks[f"{name}_eye_bottom"] = _Mark(cx, cy + low, narrow)
-    marks[f"{name}_iris"] = _Mark(cx + gx, cy + gy, narrow, f"{name}_iris")
-
-    bx, by, narrow = head.place(side * 1.03 * f["eye_spacing"], EYE_LEVEL - f["brow_height"], 0.01)
-    half_width = 0.135 * narrow
-    tilt = -side * f["brow_tilt"] / narrow
-    arch, thick = 0.035, f["brow_thickness"]
-    px, py = x - bx, y - by
-    brow = lens(px, py - tilt * px, half_width, arch + thick, thick - arch)
-    canvas.paint(brow, colours.shade(hair, 0.60), f"{name}_brow")
-    for end, reach in (("outer", side * 0.9), ("peak", 0.0), ("inner", -side * 0.9)):
-        along = reach * half_width
-        rise = arch * (1 - reach * reach)
-        marks[f"{name}_brow_{end}"] = _Mark(bx + along, by + tilt * along - rise, narrow)
-
-
-def _paint_nose(
-    canvas: _Canvas,
-    f: dict[str, Tensor],
-    head: _Head,
-    x: Tensor,
-    y: Tensor,
-    skin: Tensor,
-    marks: dict[str, _Mark],
-) -> None:
-    width = f["nose_width"]
-    top_x, top_y, _ = head.place(torch.zeros_like(width), EYE_LEVEL - 0.01, 0.02)
-    tip_x, tip_y, _ = head.place(torch.zeros_like(width), EYE_LEVEL + f["nose_length"], 0.10)
-    bridge = cone(x, y, (top_x, top_y), (tip_x, tip_y), 0.020, 0.62 * width)
-    wings = ellipse(x - tip_x, y - tip_y - 0.012, width, 0.66 * width)
-    nose = torch.minimum(bridge, wings)
-    # Lit from the left: the far flank is darker, the ridge lighter.
-    flank = ((x - tip_x) / width).clamp(-1, 1)
-    canvas.paint(nose, colours.shade(skin, (0.91 - 0.12 * flank)[:, None]), "nose")
-    ridge = cone(x + 0.008, y, (top_x, top_y), (tip_x, tip_y), 0.006, 0.40 * width)
-    canvas.tint(ridge, colours.shade(skin, 1.10), 0.7)
-    under = lens(x - tip_x, y - tip_y - 0.45 * width, 0.98 * width, -0.10 * width, 0.42 * width)
-    canvas.tint(torch.maximum(under, nose), colours.shade(skin, 0.60))
-
-    marks["nose_bridge"] = _Mark(top_x, top_y)
-    marks["nose_tip"] = _Mark(tip_x, tip_y)
-    marks["nose_left"] = _Mark(tip_x - 0.95 * width, tip_y + 0.012)
-    marks["nose_right"] = _Mark(tip_x + 0.95 * width, tip_y + 0.012)
-
-
-def _paint_mouth(
-    canvas: _Canvas,
-    f: dict[str, Tensor],
-    head: _Head,
-    x: Tensor,
-    y: Tensor,
-    skin: Tensor,
-    marks: dict[str, _Mark],
-) -> None:
-    level = MOUTH_LEVEL * f["face_height"]
-    cx, cy, narrow = head.place(torch.zeros_like(level), level, 0.02)
-    half_width = f["mouth_width"] * narrow * (1 + 0.9 * f["smile"])
-    open_up = 0.004 + 0.022 * f["mouth_open"]
-    open_down = 0.005 + 0.135 * f["mouth_open"]
-    # Raising the corners by `smile` is a lens whose two arcs both sag by as much.
-    px, py = x - cx, y - cy + f["smile"]
-    sag = f["smile"]
-    upper, lower = open_up + 0.85 * f["lip_fullness"], open_down + f["lip_fullness"]
-    lips = lens(px, py, 1.10 * half_width, upper - sag, lower + sag)
-    rose = torch.lerp(
-        colours.shade(skin, 0.72),
-        skin.new_tensor((0.42, -0.52, -0.46)).view(1, 3, 1, 1),
-        0.55,
-    )
-    canvas.paint(lips, rose, "lips")
-    gleam = -(open_down + 0.3 * f["lip_fullness"])
-    canvas.tint(
-        lens(px, py, 0.62 * half_width, gleam - sag, lower - 0.010 + sag),
-        colours.shade(rose, 1.22),
-        0.55,
-    )
-    inner = lens(px, py, half_width, open_up - sag, open_down + sag)
-    canvas.paint(inner, skin.new_tensor((-0.52, -0.86, -0.84)).view(1, 3, 1, 1), "inner_mouth")
-    tongue = ellipse(px, py - sag - open_down, 0.62 * half_width, 0.45 * open_down + 0.004)
-    canvas.tint(
-        torch.maximum(tongue, inner), skin.new_tensor((0.45, -0.45, -0.42)).view(1, 3, 1, 1)
-    )
-    bite = 0.36 * (open_up + open_down) - 0.006
-    teeth = lens(px, py, half_width, open_up - sag, bite - open_up + sag)
-    canvas.tint(
-        torch.maximum(teeth, inner + 0.002), skin.new_tensor((0.93, 0.93, 0.90)).view(1, 3, 1, 1)
-    )
-
-    marks["mouth_left"] = _Mark(cx - half_width, cy - sag, narrow)
-    marks["mouth_right"] = _Mark(cx + half_width, cy - sag, narrow)
-    marks["lip_top"] = _Mark(cx, cy - upper, narrow)
-    marks["lip_bottom"] = _Mark(cx, cy + lower, narrow)
-    marks["mouth_top"] = _Mark(cx, cy - open_up, narrow)
-    marks["mouth_bottom"] = _Mark(cx, cy + open_down, narrow)
+        marks[name] = Mark(middle + side * 0.79 * half_width, 0.6 * head.half_height)
 
 
 def _dome(x: Tensor, y: Tensor, half_width: Tensor, height: Tensor) -> tuple[Tensor, Tensor]:
@@ -462,7 +242,7 @@ def _hair_ends(f: dict[str, Tensor]) -> Tensor:
 
 
 def _paint_back_of_hair(
-    canvas: _Canvas, f: dict[str, Tensor], head: _Head, x: Tensor, y: Tensor, hair: Tensor
+    canvas: Canvas, f: dict[str, Tensor], head: Head, x: Tensor, y: Tensor, hair: Tensor
 ) -> None:
     bottom = _hair_ends(f)
     middle, reach = (bottom - 0.3) / 2, (bottom + 0.3) / 2
@@ -472,13 +252,13 @@ def _paint_back_of_hair(
 
 
 def _paint_front_of_hair(
-    canvas: _Canvas,
+    canvas: Canvas,
     f: dict[str, Tensor],
-    head: _Head,
+    head: Head,
     x: Tensor,
     y: Tensor,
     hair: Tensor,
-    marks: dict[str, _Mark],
+    marks: dict[str, Mark],
 ) -> None:
     volume = f["hair_volume"]
     dome, radius = _dome(x + 0.03 * head.sin_yaw, y, head.half_width + volume, CROWN + volume)
@@ -495,11 +275,11 @@ def _paint_front_of_hair(
     gloss = 0.26 * (-((radius - 0.76) / 0.10).square()).exp() * (0.5 - 2 * y).clamp(0, 1)
     strands = 0.05 * torch.sin(24 * x / (y + 1.5))
     canvas.paint(front, colours.shade(hair, (0.97 + gloss + strands)[:, None]), "hair")
-    marks["hairline"] = _Mark(window_x, window_y - height + 0.02)
+    marks["hairline"] = Mark(window_x, window_y - height + 0.02)
 
 
 def _to_pixels(
-    marks: dict[str, _Mark], f: dict[str, Tensor], cos: Tensor, sin: Tensor, size: int
+    marks: dict[str, Mark], f: dict[str, Tensor], cos: Tensor, sin: Tensor, size: int
 ) -> Iterator[Tensor]:
     """Landmarks from head coordinates to (x, y) in pixels, in the order of LANDMARKS."""
     for name in LANDMARKS:
@@ -509,7 +289,7 @@ def _to_pixels(
         yield torch.cat([across.flatten(1), down.flatten(1)], dim=1).add(1).mul(size / 2)
 
 
-def _visibility(marks: dict[str, _Mark], landmarks: Tensor, labels: Tensor) -> Tensor:
+def _visibility(marks: dict[str, Mark], landmarks: Tensor, labels: Tensor) -> Tensor:
     """Facing us, inside the picture, and not covered: read off the labels themselves."""
     size = labels.shape[-1]
     column, row = landmarks.floor().long().clamp(0, size - 1).unbind(-1)
