@@ -1,7 +1,6 @@
 // The options, folded away with their present values in sight; built from the kernel's schema.
 
 import type { JSX } from "preact";
-import { useId } from "preact/hooks";
 import { useSelect } from "../shared/hooks";
 import { Icon } from "../shared/icons";
 import type {
@@ -21,7 +20,6 @@ const IN_SUMMARY = ["space", "learning_rate", "mask_weight"];
 
 export function Options({ editor }: { editor: Editor }): JSX.Element | null {
   const { store, ask } = editor.session;
-  const id = useId();
   const schema = useSelect(store, ({ snapshot }) => snapshot?.schema);
   const values: Values | undefined = useSelect(store, ({ snapshot }) => snapshot?.options);
   const can = useSelect(store, (state) => isEditable(state) && !isRunning(state));
@@ -35,24 +33,23 @@ export function Options({ editor }: { editor: Editor }): JSX.Element | null {
         <span class="nb-summary">{summary(schema, values)}</span>
       </summary>
       {schema.map((option) => (
-        <div key={option.name} class="nb-row" title={explained(option)}>
-          <label for={`${id}-${option.name}`}>{option.label}</label>
+        // biome-ignore lint/a11y/noLabelWithoutControl: the field inside it is its control
+        <label key={option.name} class="nb-row" title={explained(option)}>
+          {option.label}
           <span class="nb-space" />
           <Field
-            id={`${id}-${option.name}`}
             option={option}
             value={values[option.name] ?? null}
             disabled={!can}
             onChange={(value) => ask({ kind: "set_options", options: { [option.name]: value } })}
           />
-        </div>
+        </label>
       ))}
     </details>
   );
 }
 
 interface FieldProps<O extends Option> {
-  id: string;
   option: O;
   value: OptionValue;
   disabled: boolean;
@@ -71,18 +68,16 @@ function Field({ option, ...rest }: FieldProps<Option>): JSX.Element {
   }
 }
 
-function NumberField({
-  id,
-  option,
-  value,
-  disabled,
-  onChange,
-}: FieldProps<NumberOption>): JSX.Element {
+function NumberField({ option, value, disabled, onChange }: FieldProps<NumberOption>): JSX.Element {
   const shown = typeof value === "number" ? String(value) : "";
+  const commit = async (input: HTMLInputElement) => {
+    if (input.value === shown) return;
+    const typed = input.valueAsNumber;
+    if (!(await onChange(Number.isNaN(typed) ? null : typed))) input.value = shown;
+  };
   return (
     <input
       class="nb-number"
-      id={id}
       data-testid={`option-${option.name}`}
       type="number"
       min={option.min}
@@ -101,10 +96,11 @@ function NumberField({
           event.key === "ArrowUp",
         );
       }}
-      onChange={async ({ currentTarget: input }) => {
-        const typed = input.valueAsNumber;
-        if (!(await onChange(Number.isNaN(typed) ? null : typed))) input.value = shown;
+      // Not every browser takes a value that was stepped by hand for a change.
+      onKeyUp={({ key, currentTarget: input }) => {
+        if (key === "ArrowUp" || key === "ArrowDown") commit(input);
       }}
+      onChange={({ currentTarget: input }) => commit(input)}
     />
   );
 }
@@ -116,17 +112,10 @@ function stepped({ scale, step, min, max }: NumberOption, value: number, up: boo
   return String(Number(Math.min(max, Math.max(min, next)).toPrecision(4)));
 }
 
-function ChoiceField({
-  id,
-  option,
-  value,
-  disabled,
-  onChange,
-}: FieldProps<ChoiceOption>): JSX.Element {
+function ChoiceField({ option, value, disabled, onChange }: FieldProps<ChoiceOption>): JSX.Element {
   const shown = option.choices.findIndex((choice) => choice.value === value);
   return (
     <select
-      id={id}
       data-testid={`option-${option.name}`}
       disabled={disabled}
       value={shown}
@@ -144,16 +133,9 @@ function ChoiceField({
   );
 }
 
-function SwitchField({
-  id,
-  option,
-  value,
-  disabled,
-  onChange,
-}: FieldProps<SwitchOption>): JSX.Element {
+function SwitchField({ option, value, disabled, onChange }: FieldProps<SwitchOption>): JSX.Element {
   return (
     <input
-      id={id}
       data-testid={`option-${option.name}`}
       type="checkbox"
       disabled={disabled}

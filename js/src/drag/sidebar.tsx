@@ -8,7 +8,7 @@ import { CommandButton } from "./button";
 import { Curve } from "./curve";
 import { brushRadius, type Editor, TRUNCATION } from "./editor";
 import { Options } from "./options";
-import { gap, withoutPair } from "./points";
+import { gap } from "./points";
 import { isEditable, isRunning, shownPairs } from "./store";
 
 export function Sidebar({ editor }: { editor: Editor }): JSX.Element {
@@ -27,7 +27,7 @@ export function Sidebar({ editor }: { editor: Editor }): JSX.Element {
 
 /** Which generator, seed and truncation the picture comes from. */
 function Origin({ editor }: { editor: Editor }): JSX.Element | null {
-  const { store, ask } = editor.session;
+  const { store, ask, notify } = editor.session;
   const snapshot = useSelect(store, (state) => state.snapshot);
   const can = useSelect(store, (state) => isEditable(state) && !isRunning(state));
   if (snapshot === null) return null;
@@ -38,7 +38,7 @@ function Origin({ editor }: { editor: Editor }): JSX.Element | null {
   return (
     <section class="nb-section">
       <b data-testid="model">{model.name}</b>
-      <label class="nb-row">
+      <div class="nb-row">
         Seed
         <span class="nb-space" />
         <CommandButton
@@ -51,6 +51,7 @@ function Origin({ editor }: { editor: Editor }): JSX.Element | null {
         <input
           class="nb-number nb-plain"
           data-testid="seed"
+          aria-label="Seed"
           type="number"
           min={0}
           step={1}
@@ -60,10 +61,14 @@ function Origin({ editor }: { editor: Editor }): JSX.Element | null {
           onChange={async ({ currentTarget: input }) => {
             const value = input.valueAsNumber;
             const allowed = Number.isInteger(value) && value >= 0 && value <= LIMITS.seed;
+            if (!allowed) {
+              const range = `a whole number from 0 to ${LIMITS.seed}`;
+              notify("error", `The seed ${input.value || "typed"} is not ${range}; type one.`);
+            }
             if (!allowed || !(await sample({ seed: value }))) input.value = `${seed ?? ""}`;
           }}
         />
-      </label>
+      </div>
       <label class="nb-row">
         Truncation
         <input
@@ -129,7 +134,10 @@ function Points({ editor }: { editor: Editor }): JSX.Element {
             aria-label={`Delete pair ${index + 1}`}
             title="Delete this pair"
             disabled={!can}
-            onClick={() => session.setPairs(withoutPair(pairs, index))}
+            onClick={() => {
+              view.dispatch({ selected: { index, role: "handle" } });
+              commands.deletePair.run();
+            }}
           >
             <Icon name="close" />
           </button>
@@ -177,7 +185,7 @@ function MaskSection({ editor }: { editor: Editor }): JSX.Element | null {
           editor={editor}
           command="toggleOverlay"
           icon={overlay ? "shown" : "hidden"}
-          label={overlay ? "Hide the mask" : "Show the mask"}
+          label="Show the mask"
           pressed={overlay}
           class="nb-tool nb-small"
         />

@@ -9,7 +9,7 @@ import { brushRadius, type Editor } from "./editor";
 import type { Gestures } from "./gestures";
 import { listenToPointers } from "./pointers";
 import { type PointRef, type Role, samePoint } from "./points";
-import { isEditable, shownMask, shownPairs } from "./store";
+import { isEditable, isLive, shownMask, shownPairs } from "./store";
 
 export function Stage({ editor, gestures }: { editor: Editor; gestures: Gestures }): JSX.Element {
   const stage = useRef<HTMLDivElement>(null);
@@ -17,7 +17,10 @@ export function Stage({ editor, gestures }: { editor: Editor; gestures: Gestures
   const width = useSelect(editor.session.store, () => editor.imageSize().width);
   const height = useSelect(editor.session.store, () => editor.imageSize().height);
   const tool = useSelect(editor.view, (view) => view.tool);
-  const empty = useSelect(editor.session.store, ({ picture }) => picture === null);
+  const waiting = useSelect(
+    editor.session.store,
+    (state) => state.picture === null && isLive(state),
+  );
 
   useEffect(() => {
     if (stage.current === null || canvas.current === null) return;
@@ -48,7 +51,7 @@ export function Stage({ editor, gestures }: { editor: Editor; gestures: Gestures
         role="img"
         aria-label="The generated picture"
       />
-      {empty && <p class="nb-empty">Waiting for the kernel…</p>}
+      {waiting && <p class="nb-empty">Waiting for the kernel…</p>}
       <Overlay editor={editor} />
     </div>
   );
@@ -148,6 +151,7 @@ function Overlay({ editor }: { editor: Editor }): JSX.Element | null {
             point={pair[role]}
             position={at(pair[role])}
             selected={samePoint(own.selected, { index, role })}
+            width={editor.imageSize().width}
             disabled={!isEditable(state)}
           />
         )),
@@ -168,6 +172,8 @@ interface PointElementProps {
   point: Point;
   position: Point;
   selected: boolean;
+  /** The image's, in pixels. */
+  width: number;
   disabled: boolean;
 }
 
@@ -177,6 +183,7 @@ function PointElement({
   point,
   position,
   selected,
+  width,
   disabled,
 }: PointElementProps): JSX.Element {
   const element = useRef<HTMLDivElement>(null);
@@ -200,6 +207,8 @@ function PointElement({
       role="slider"
       aria-roledescription="point"
       aria-label={`${name} ${at.index + 1} at ${x}, ${y}`}
+      aria-valuemin={0}
+      aria-valuemax={width}
       aria-valuenow={Math.round(point[0])}
       aria-valuetext={`x ${x}, y ${y}`}
       aria-disabled={disabled}

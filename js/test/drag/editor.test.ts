@@ -392,6 +392,7 @@ describe("the sidebar", () => {
     const truncation = part<HTMLInputElement>(root, "truncation");
     truncation.value = "0.5";
     truncation.dispatchEvent(new Event("change", { bubbles: true }));
+    await settle();
     seed.value = "-3";
     seed.dispatchEvent(new Event("change", { bubbles: true }));
     await settle();
@@ -400,6 +401,42 @@ describe("the sidebar", () => {
       [11, 0.5],
     ]);
     expect(seed.value).toBe("11");
+    expect(part(root, "message").textContent).toContain("-3 is not a whole number from 0");
+  });
+
+  it("has a name on every field, which is no other view's and no button's", async () => {
+    const other = await host.show();
+    for (const view of [root, other]) {
+      const rate = part<HTMLInputElement>(view, "option-learning_rate");
+      expect(rate.labels?.[0]?.textContent).toBe("Step size");
+      expect(rate.labels?.[0]?.control).toBe(rate);
+      expect(part<HTMLButtonElement>(view, "newSeed").labels).toHaveLength(0);
+      expect(part(view, "seed").getAttribute("aria-label")).toBe("Seed");
+    }
+  });
+
+  it("sends an option that the arrow keys have stepped, once they are let go", async () => {
+    const rate = part<HTMLInputElement>(root, "option-learning_rate");
+    press(rate, "ArrowUp");
+    press(rate, "ArrowUp");
+    expect(kernel.all("set_options")).toEqual([]);
+    release(rate, "ArrowUp");
+    await settle();
+    expect(kernel.last("set_options")?.options).toEqual({ learning_rate: 0.003125 });
+  });
+
+  it("deletes a pair and leaves no other selected in its place", async () => {
+    kernel.change({
+      points: [
+        [40, 40, 80, 80],
+        [20, 20, 30, 30],
+      ],
+    });
+    await settle();
+    part(root, "points-list").querySelector<HTMLElement>('[aria-label="Delete pair 1"]')?.click();
+    press(root, "Delete");
+    await settle();
+    expect(rows()).toEqual([[20, 20, 30, 30]]);
   });
 
   it("offers the options of the kernel's schema, and shows again what holds after a refusal", async () => {
