@@ -102,20 +102,23 @@ function beginWhileRunning(editor: Editor, at: Point, reach: number): Gesture | 
 
 /** Takes hold of the selected point where it was pressed, so that it doesn't jump. */
 function movePoint({ session, view, imageSize }: Editor, pressed: Point): Gesture {
-  const before = shownPairs(session.store.get());
   const { selected } = view.get();
-  const [x, y] = (selected && before[selected.index]?.[selected.role]) ?? pressed;
+  const before = selected && shownPairs(session.store.get())[selected.index]?.[selected.role];
+  const [x, y] = before ?? pressed;
   let moved = false;
+  const put = (to: Point) => {
+    // The others' places may have changed since the press, when an edit runs.
+    const pairs = shownPairs(session.store.get());
+    if (selected === null || selected.index >= pairs.length) return;
+    moved = true;
+    session.setPairs(withPoint(pairs, selected, to));
+  };
   return {
     move([px, py]) {
-      const pairs = shownPairs(session.store.get());
-      if (selected === null || selected.index >= pairs.length) return;
-      moved = true;
-      const to = clampToImage([x + px - pressed[0], y + py - pressed[1]], imageSize());
-      session.setPairs(withPoint(pairs, selected, to));
+      put(clampToImage([x + px - pressed[0], y + py - pressed[1]], imageSize()));
     },
     end(released) {
-      if (!released && moved) session.setPairs(before);
+      if (!released && moved) put([x, y]);
     },
   };
 }

@@ -10,8 +10,12 @@ import { isEditable, isRunning, shownPairs } from "./store";
 /** How far from a point's centre it can be taken hold of, in CSS pixels. */
 const REACH = { mouse: 12, pen: 14, touch: 22 };
 const LONG_PRESS_MS = 500;
+/** `event.button`; the others open menus or go back a page. */
+const PRIMARY = 0;
 const MIDDLE = 1;
-const PEN_ERASER = 32;
+const PEN_ERASER = 5;
+/** `event.buttons` of a pen turned around. */
+const PEN_ERASER_DOWN = 32;
 
 export function listenToPointers(
   stage: HTMLElement,
@@ -19,13 +23,17 @@ export function listenToPointers(
   gestures: Gestures,
 ): () => void {
   const { view } = editor;
+  /** Where each pressed pointer is now, on the stage. */
   const down = new Map<number, Point>();
+  let pressedAt: Point = [0, 0];
   let panning: number | null = null;
   let longPress: ReturnType<typeof setTimeout> | undefined;
 
   const onStage = (event: MouseEvent): Point => {
     const box = stage.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
+    // A host may show the widget scaled, on a slide for one.
+    const scale = view.get().stage.width / box.width || 1;
+    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
   };
   /** Whether the keyboard is in this editor, also inside a shadow root. */
   const isActive = (): boolean => {
@@ -45,12 +53,13 @@ export function listenToPointers(
   };
 
   const onDown = (event: PointerEvent) => {
-    if (event.button > MIDDLE && event.pointerType === "mouse") return;
+    if (![PRIMARY, MIDDLE, PEN_ERASER].includes(event.button)) return;
     view.dispatch({ panel: null, crosshair: null });
     stage.setPointerCapture(event.pointerId);
     // A mouse gives the focus by itself, and wakes the notebook's cell; a finger that drags doesn't.
     if (event.pointerType !== "mouse" && !isActive()) stage.focus({ preventScroll: true });
-    down.set(event.pointerId, onStage(event));
+    pressedAt = onStage(event);
+    down.set(event.pointerId, pressedAt);
     clearTimeout(longPress);
     if (down.size > 1) return gestures.cancel();
     if (event.button === MIDDLE || stage.dataset.panning !== undefined) {
@@ -60,7 +69,7 @@ export function listenToPointers(
     if (event.pointerType === "touch") {
       longPress = setTimeout(() => openMenu(event, reach(event)), LONG_PRESS_MS);
     }
-    const erases = event.pointerType === "pen" && (event.buttons & PEN_ERASER) !== 0;
+    const erases = event.pointerType === "pen" && (event.buttons & PEN_ERASER_DOWN) !== 0;
     gestures.press({ at: onImage(event), reach: reach(event), erases });
   };
 
@@ -68,12 +77,12 @@ export function listenToPointers(
     const before = down.get(event.pointerId);
     if (before === undefined) return gestures.hover(onImage(event));
     const now = onStage(event);
-    if (distance(before, now) > 3) clearTimeout(longPress);
-    if (down.size > 1) pinch(event.pointerId, now);
+    down.set(event.pointerId, now);
+    if (distance(pressedAt, now) > 3) clearTimeout(longPress);
+    if (down.size > 1) pinch(event.pointerId, before, now);
     else if (panning === event.pointerId) pan([now[0] - before[0], now[1] - before[1]]);
     else moveAlong(event);
-    if (down.size > 1 || panning !== null) down.set(event.pointerId, now);
-    if (event.pointerType === "mouse") gestures.hover(onImage(event));
+    if (event.pointerType !== "touch") gestures.hover(onImage(event));
   };
 
   /** A fast hand moves several times per event; a stroke wants all of them. */
@@ -87,25 +96,22 @@ export function listenToPointers(
     if (event.button === MIDDLE) event.preventDefault();
   };
 
-  const onUp = (event: PointerEvent) => {
-    clearTimeout(longPress);
-    if (!down.delete(event.pointerId)) return;
-    if (panning === event.pointerId) panning = null;
-    else if (down.size === 0) gestures.release();
-  };
+  const onUp = ({ pointerId }: PointerEvent) => lift(pointerId, gestures.release);
+  const onCancel = ({ pointerId }: PointerEvent) => lift(pointerId, gestures.cancel);
 
-  const onCancel = (event: PointerEvent) => {
+  const lift = (pointer: number, end: () => void) => {
     clearTimeout(longPress);
-    if (down.delete(event.pointerId)) gestures.cancel();
+    if (!down.delete(pointer)) return;
+    if (panning === pointer) panning = null;
+    else if (down.size === 0) end();
   };
 
   const pan = (by: Point) =>
     editor.setViewport((viewport, image, size) => panBy(viewport, by, image, size));
 
-  const pinch = (moved: number, now: Point) => {
-    const before = down.get(moved);
+  const pinch = (moved: number, before: Point, now: Point) => {
     const other = [...down].find(([id]) => id !== moved)?.[1];
-    if (before === undefined || other === undefined) return;
+    if (other === undefined) return;
     const factor = distance(now, other) / Math.max(1, distance(before, other));
     const centre: Point = [(now[0] + other[0]) / 2, (now[1] + other[1]) / 2];
     editor.setViewport((viewport, image, size) => {

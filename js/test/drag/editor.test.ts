@@ -4,7 +4,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import * as module from "../../src/drag/index";
-import { click, drag, part, pointer, press, release, standIn } from "../fakes/browser";
+import { click, drag, part, pointer, press, release, STAGE, standIn } from "../fakes/browser";
 import { HOSTS, Host } from "../fakes/hosts";
 import { FakeKernel } from "../fakes/kernel";
 
@@ -216,6 +216,17 @@ describe("while an edit runs", () => {
     expect(kernel.last("set_points")?.points[0]?.slice(2)).toEqual([100, 80]);
   });
 
+  it("a target that is let go again leaves the handles where the edit has them", async () => {
+    pointer(stage, "pointerdown", [80, 80]);
+    pointer(stage, "pointermove", [90, 80]);
+    kernel.change({ points: [[70, 70, 80, 80]], running: false });
+    await settle();
+    press(root, "Escape");
+    await vi.advanceTimersByTimeAsync(300);
+    expect(rows()).toEqual([[70, 70, 80, 80]]);
+    expect(kernel.state.points).toEqual([[70, 70, 80, 80]]);
+  });
+
   it("nothing else can be, and the status line says so", async () => {
     click(stage, [20, 20]);
     drag(stage, [
@@ -316,6 +327,70 @@ describe("the mask", () => {
     pointer(stage, "lostpointercapture", [30, 30]);
     await settle();
     expect(kernel.all("paint_mask")).toHaveLength(1);
+  });
+});
+
+describe("pointers", () => {
+  const brush = () => {
+    pointer(stage, "pointermove", [64, 64]);
+    return stage.querySelector(".nb-brush");
+  };
+  const scale = () => Number(brush()?.getAttribute("r"));
+
+  beforeEach(async () => {
+    press(root, "b");
+    await settle();
+  });
+
+  it("that pan and are cancelled leave the next press to the tool", async () => {
+    pointer(stage, "pointerdown", [20, 20], { button: 1 });
+    pointer(stage, "pointercancel", [20, 20], { button: 1 });
+    drag(stage, [
+      [20, 20],
+      [30, 30],
+    ]);
+    await settle();
+    expect(kernel.all("paint_mask")).toHaveLength(1);
+  });
+
+  it("pinch from where the first finger is, and not from where it came down", async () => {
+    brush();
+    await settle();
+    const before = scale();
+    const first = { pointerType: "touch", pointerId: 1 };
+    const second = { pointerType: "touch", pointerId: 2 };
+    pointer(stage, "pointerdown", [10, 64], first);
+    pointer(stage, "pointermove", [50, 64], first);
+    pointer(stage, "pointerdown", [70, 64], second);
+    pointer(stage, "pointermove", [50, 64.5], first);
+    pointer(stage, "pointerup", [50, 64.5], first);
+    pointer(stage, "pointerup", [70, 64], second);
+    brush();
+    await settle();
+    expect(scale() / before).toBeCloseTo(1, 2);
+  });
+
+  it("with a second button down, of a mouse or a pen, paint nothing", async () => {
+    for (const pointerType of ["mouse", "pen"]) {
+      for (const button of [2, 3, 4]) click(stage, [20, 20], { pointerType, button });
+    }
+    await settle();
+    expect(kernel.all("paint_mask")).toEqual([]);
+  });
+
+  it("point at the same pixels when the host shows the widget scaled", async () => {
+    const box = Element.prototype.getBoundingClientRect;
+    Element.prototype.getBoundingClientRect = () => new DOMRect(0, 0, 2 * STAGE, 2 * STAGE);
+    drag(stage, [
+      [40, 60],
+      [80, 100],
+    ]);
+    Element.prototype.getBoundingClientRect = box;
+    await settle();
+    expect(kernel.last("paint_mask")?.path).toEqual([
+      [20, 30],
+      [40, 50],
+    ]);
   });
 });
 
