@@ -142,6 +142,21 @@ describe.each(["jupyterlab", "colab", "marimo"] as const)("in %s", (name) => {
     expect(kernel.last("ack")?.seq).toBe(21);
   });
 
+  it("compares with the newest picture, however long an older one takes to decode", async () => {
+    await open(traits);
+    await wait(answer);
+    const closed: number[] = [];
+    const decode = async (blob: Blob) => {
+      await new Promise((resolve) => setTimeout(resolve, blob.size === 1 ? 300 : 10));
+      return { width: 128, height: 128, close: () => closed.push(blob.size) };
+    };
+    vi.stubGlobal("createImageBitmap", decode);
+    kernel.say({ kind: "before", format: "image/webp" }, new Uint8Array(1));
+    kernel.say({ kind: "before", format: "image/webp" }, new Uint8Array(2));
+    await wait(answer + 300);
+    expect(closed).toEqual([1]);
+  });
+
   it("survives messages that it doesn't understand", async () => {
     const root = await open(traits);
     await wait(answer);
@@ -214,10 +229,22 @@ describe("on a static page", () => {
     expect(root.querySelectorAll(".nb-point")).toHaveLength(2);
   });
 
+  it("reads no state that another version saved, and shows its picture still", async () => {
+    const root = await open(HOSTS.static, {
+      still: PIXELS,
+      saved: { kind: "snapshot", protocol: 0, points: "elsewhere" },
+    });
+    await wait(5000);
+    expect(root.dataset.state).toBe("static");
+    expect(root.querySelectorAll(".nb-point")).toHaveLength(0);
+    expect(root.querySelector(".nb-empty")).toBeNull();
+  });
+
   it("says so when nothing was saved", async () => {
     const root = await open(HOSTS.static);
     await wait(5000);
     expect(part(root, "status").textContent).toContain("run the notebook");
+    expect(root.textContent).not.toContain("Waiting");
   });
 });
 

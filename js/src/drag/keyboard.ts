@@ -19,7 +19,9 @@ export function listenToKeys(root: HTMLElement, editor: Editor, gestures: Gestur
     if (isTyping(target)) {
       // What is typed into a field is nobody else's key.
       event.stopPropagation();
-      if (event.key === "Escape") stage?.focus({ preventScroll: true });
+      if (event.key !== "Escape") return;
+      if (view.get().panel !== null) editor.commands.escape.run();
+      else stage?.focus({ preventScroll: true });
       return;
     }
     if (!handle(event, target)) return;

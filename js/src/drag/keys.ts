@@ -75,11 +75,14 @@ export const KEYS: readonly BindingGroup[] = [
 export function chord(
   event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey" | "altKey">,
 ): string {
-  const mod = event.ctrlKey || event.metaKey;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  // Shift is part of what a character is ("?"), but not of a letter or of a named key.
+  // Alt Gr, which Windows calls Ctrl and Alt, is part of what a character is: "[" on many keyboards.
+  const typedWithAlt = event.altKey && /^[^\p{L}\d\s]$/u.test(key);
+  const alt = event.altKey && !typedWithAlt;
+  const mod = (event.ctrlKey && !typedWithAlt) || event.metaKey;
+  // So is Shift ("?"), but not of a letter or of a named key.
   const shifted = event.shiftKey && (mod || key.length > 1);
-  return `${event.altKey ? "Alt+" : ""}${shifted ? "Shift+" : ""}${mod ? "Mod+" : ""}${key}`;
+  return `${alt ? "Alt+" : ""}${shifted ? "Shift+" : ""}${mod ? "Mod+" : ""}${key}`;
 }
 
 /** The command of a chord, or null. */

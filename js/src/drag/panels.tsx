@@ -80,7 +80,11 @@ function Help({ editor }: { editor: Editor }): JSX.Element {
 
 function Code({ editor, code }: { editor: Editor; code: string }): JSX.Element {
   const area = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => area.current?.select(), []);
+  useEffect(() => {
+    // Selected text is copied from the element that has the focus.
+    area.current?.focus({ preventScroll: true });
+    area.current?.select();
+  }, []);
   return (
     <Sheet editor={editor} title="Copy this code" testid="code-panel">
       <textarea ref={area} class="nb-code" readOnly spellcheck={false} value={code} />
@@ -97,23 +101,34 @@ function Menu({
   index: number;
   at: readonly [number, number];
 }): JSX.Element {
-  const first = useRef<HTMLButtonElement>(null);
-  useEffect(() => first.current?.focus({ preventScroll: true }), []);
+  const menu = useRef<HTMLDivElement>(null);
+  const items = () => [...(menu.current?.querySelectorAll("button") ?? [])];
+  const focus = (place: number) => items().at(place)?.focus({ preventScroll: true });
+  useEffect(() => focus(0), []);
   const item = (command: "deletePair" | "clearPoints", label: string) => (
-    <button
-      ref={command === "deletePair" ? first : null}
-      type="button"
-      role="menuitem"
-      onClick={editor.commands[command].run}
-    >
+    <button type="button" role="menuitem" onClick={editor.commands[command].run}>
       {label}
     </button>
   );
   return (
     <div
+      ref={menu}
       class="nb-menu"
       role="menu"
+      tabIndex={-1}
+      aria-label={`Pair ${index + 1}`}
       data-testid="menu"
+      onKeyDown={(event) => {
+        const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+        if (step === undefined) return;
+        event.preventDefault();
+        const at = items().indexOf(event.target as HTMLButtonElement);
+        focus((at + step) % items().length);
+      }}
+      onFocusOut={({ relatedTarget }) => {
+        const inside = relatedTarget instanceof Node && menu.current?.contains(relatedTarget);
+        if (!inside) editor.view.dispatch({ panel: null });
+      }}
       style={`left: min(${x}px, 100% - 150px); top: ${y}px`}
     >
       {item("deletePair", `Delete pair ${index + 1}`)}

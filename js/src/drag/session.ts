@@ -68,6 +68,7 @@ export function openSession(model: Model): Session {
   const { dispatch } = store;
   const views = new Set<() => boolean>();
   let revision = 0;
+  let befores = 0;
   let painting: { revision: number; stroke: Stroke } | null = null;
 
   const pulse = startPulse({
@@ -126,7 +127,10 @@ export function openSession(model: Model): Session {
     );
 
   const showBefore = async (bytes: Uint8Array, format: string) => {
+    const mine = ++befores;
     const picture = await decodePicture(bytes, format);
+    // A newer one may have been decoded faster.
+    if (mine !== befores) return picture.close();
     const old = store.get().before;
     dispatch({ kind: "before", picture });
     old?.close();
@@ -180,7 +184,8 @@ export function openSession(model: Model): Session {
   const showSaved = async () => {
     if (store.get().connection === "live") return;
     const saved = model.get("saved") as Partial<Snapshot> | undefined;
-    if (saved?.kind === "snapshot" && store.get().snapshot === null) {
+    const readable = saved?.kind === "snapshot" && saved.protocol === PROTOCOL;
+    if (readable && store.get().snapshot === null) {
       dispatch({ kind: "snapshot", snapshot: { ...(saved as Snapshot), running: false } });
     }
     const still = model.get("still") as HostBuffer | undefined;

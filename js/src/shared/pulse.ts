@@ -44,7 +44,8 @@ export function startPulse(options: PulseOptions): Pulse {
   const look = () => {
     if (connection !== "live" && connection !== "silent") return;
     const quiet = Date.now() - lastLife;
-    if (quiet >= SILENT_AFTER_MS) become("silent");
+    // A page that slept has heard nothing either: what tells is a heartbeat without an answer.
+    if (quiet >= SILENT_AFTER_MS && beatUnanswered) become("silent");
     if (quiet >= BEAT_EVERY_MS && !beatUnanswered) {
       beatUnanswered = true;
       options.beat();

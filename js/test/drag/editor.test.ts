@@ -156,9 +156,28 @@ describe("points", () => {
       new MouseEvent("contextmenu", { bubbles: true, cancelable: true, clientX: 80, clientY: 80 }),
     );
     await settle();
-    part(root, "menu").querySelector("button")?.click();
+    const [one, all] = part(root, "menu").querySelectorAll("button");
+    expect(document.activeElement).toBe(one);
+    press(one as Element, "ArrowDown");
+    expect(document.activeElement).toBe(all);
+    press(all as Element, "ArrowDown");
+    expect(document.activeElement).toBe(one);
+    one?.click();
     await settle();
     expect(kernel.state.points).toEqual([]);
+  });
+
+  it("have a menu that closes when the keyboard leaves it", async () => {
+    kernel.change({ points: [[40, 40, 80, 80]] });
+    await settle();
+    stage.dispatchEvent(
+      new MouseEvent("contextmenu", { bubbles: true, cancelable: true, clientX: 80, clientY: 80 }),
+    );
+    await settle();
+    part(root, "seed").focus();
+    await settle();
+    expect(root.querySelector('[data-testid="menu"]')).toBeNull();
+    expect(focused()).toBe("seed");
   });
 
   it("are given up by Escape", async () => {
@@ -481,6 +500,7 @@ describe("the sidebar", () => {
 
   it("has a name on every field, which is no other view's and no button's", async () => {
     const other = await host.show();
+    await settle();
     for (const view of [root, other]) {
       const rate = part<HTMLInputElement>(view, "option-learning_rate");
       expect(rate.labels?.[0]?.textContent).toBe("Step size");
@@ -508,6 +528,7 @@ describe("the sidebar", () => {
       ],
     });
     await settle();
+    part(root, "target-1").focus();
     part(root, "points-list").querySelector<HTMLElement>('[aria-label="Delete pair 1"]')?.click();
     press(root, "Delete");
     await settle();
@@ -563,7 +584,13 @@ describe("export", () => {
     write.mockRejectedValue(new Error("not allowed"));
     part(root, "copyCode").click();
     await settle();
-    expect(part(root, "code-panel").querySelector("textarea")?.value).toBe("import nbdrag\n");
+    const code = part(root, "code-panel").querySelector("textarea") as HTMLTextAreaElement;
+    expect(code.value).toBe("import nbdrag\n");
+    // Ctrl+C copies what is selected where the focus is.
+    expect(document.activeElement).toBe(code);
+    press(code, "Escape");
+    await settle();
+    expect(root.querySelector('[data-testid="code-panel"]')).toBeNull();
   });
 
   it("saves the PNG under the kernel's name", async () => {

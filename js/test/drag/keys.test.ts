@@ -24,6 +24,7 @@ describe("a chord", () => {
     [key("Delete"), "deletePair"],
     [key("Escape"), "escape"],
     [key("["), "smaller"],
+    [key("[", { ctrlKey: true, altKey: true }), "smaller"],
   ])("%o runs %s", (event, command) => {
     expect(commandFor(chord(event))).toBe(command);
   });

@@ -44,6 +44,16 @@ it("sends one heartbeat when nothing comes, and none on top of it", () => {
   expect(beat).toHaveBeenCalledTimes(2);
 });
 
+it("takes its own sleep for no silence of the kernel", () => {
+  const { pulse: it, beat, onChange } = pulse();
+  it.connect();
+  it.alive();
+  vi.setSystemTime(Date.now() + 3_600_000);
+  vi.advanceTimersByTime(2000);
+  expect(beat).toHaveBeenCalledTimes(1);
+  expect(onChange.mock.calls).toEqual([["live"]]);
+});
+
 it("sends no heartbeat while frames come", () => {
   const { pulse: it, beat } = pulse();
   it.connect();
