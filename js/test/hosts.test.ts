@@ -232,7 +232,7 @@ describe("on a static page", () => {
   it("reads no state that another version saved, and shows its picture still", async () => {
     const root = await open(HOSTS.static, {
       still: PIXELS,
-      saved: { kind: "snapshot", protocol: 0, points: "elsewhere" },
+      saved: snapshot({ protocol: 0, points: [[30, 40, 50, 60]] }),
     });
     await wait(5000);
     expect(root.dataset.state).toBe("static");
