@@ -91,9 +91,12 @@ export function listenToPointers(
     for (const step of steps.length > 0 ? steps : [event]) gestures.move(onImage(step));
   };
 
-  /** The middle button pans; browsers would scroll. */
+  /**
+   * The middle button pans; browsers would scroll. And a finger that opened the menu may count as
+   * a mouse when it is lifted: that must not take the focus from the menu, which would close it.
+   */
   const onMouseDown = (event: MouseEvent) => {
-    if (event.button === MIDDLE) event.preventDefault();
+    if (event.button === MIDDLE || view.get().panel !== null) event.preventDefault();
   };
 
   const onUp = ({ pointerId }: PointerEvent) => lift(pointerId, gestures.release);

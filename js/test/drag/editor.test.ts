@@ -167,6 +167,24 @@ describe("points", () => {
     expect(kernel.state.points).toEqual([]);
   });
 
+  it("have a menu that a long press opens, and that stays when the finger is lifted", async () => {
+    kernel.change({ points: [[40, 40, 80, 80]] });
+    await settle();
+    const finger = { pointerType: "touch" };
+    pointer(stage, "pointerdown", [80, 80], finger);
+    await vi.advanceTimersByTimeAsync(600);
+    pointer(stage, "pointerup", [80, 80], finger);
+    const emulated = new MouseEvent("mousedown", { bubbles: true, cancelable: true });
+    stage.dispatchEvent(emulated);
+    expect(emulated.defaultPrevented).toBe(true);
+    await settle();
+    expect(part(root, "menu").textContent).toContain("Delete pair 1");
+    expect(rows()).toEqual([[40, 40, 80, 80]]);
+    click(stage, [10, 10], finger);
+    await settle();
+    expect(root.querySelector('[data-testid="menu"]')).toBeNull();
+  });
+
   it("have a menu that closes when the keyboard leaves it", async () => {
     kernel.change({ points: [[40, 40, 80, 80]] });
     await settle();
