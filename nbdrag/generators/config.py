@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,7 +28,8 @@ class StyleGAN2Config:
         Where RGB comes from: a sum over all blocks ("skip"), or the last block alone, whose blocks
         then have shortcuts ("resnet") or not ("orig").
     conv_clamp : float, optional
-        Bound on the magnitude of every layer's output, as in checkpoints trained in float16.
+        Bound on the magnitude of every layer's output, as in checkpoints trained in float16; at
+        most 1e6.
 
     Raises
     ------
@@ -69,8 +69,11 @@ class StyleGAN2Config:
                 f"architecture is {self.architecture!r}; it must be 'skip', 'resnet' or 'orig'."
             )
         clamp = self.conv_clamp
-        if clamp is not None and not (isinstance(clamp, float | int) and 0 < clamp < math.inf):
-            raise ValueError(f"conv_clamp is {clamp!r}; it must be a positive number, or None.")
+        is_number = isinstance(clamp, float | int) and not isinstance(clamp, bool)
+        if clamp is not None and not (is_number and 0 < clamp <= 1e6):
+            raise ValueError(
+                f"conv_clamp is {clamp!r}; it must be a positive number up to 1e6, or None."
+            )
 
     @property
     def block_resolutions(self) -> tuple[int, ...]:

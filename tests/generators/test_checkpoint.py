@@ -130,6 +130,17 @@ def test_values_that_are_not_finite_are_refused(saved, value):
         read_generator(saved)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "value"), [(torch.float64, 1e300), (torch.float8_e4m3fn, torch.nan)]
+)
+def test_so_are_those_that_float32_cannot_hold(saved, dtype, value):
+    tensors = load_file(saved)
+    tensors["mapping.fc0.bias"] = torch.full_like(tensors["mapping.fc0.bias"], value, dtype=dtype)
+    rewrite(saved, tensors, dataclasses.asdict(TINY))
+    with pytest.raises(CheckpointError, match=r"not finite in mapping\.fc0\.bias"):
+        read_generator(saved)
+
+
 def test_other_resampling_filters_are_refused(saved):
     tensors = load_file(saved)
     tensors["synthesis.b8.conv0.resample_filter"] *= 2
@@ -156,6 +167,8 @@ def test_whole_numbers_are_no_weights(saved):
         ({"resolution": 10**9}, "resolution is 1000000000"),
         ({"resolution": "16"}, "resolution is '16'"),
         ({"mapping_layers": 10**6}, "mapping_layers is 1000000"),
+        ({"conv_clamp": 10**400}, "conv_clamp is 1000"),
+        ({"conv_clamp": True}, "conv_clamp is True"),
     ],
 )
 def test_absurd_constructions_are_refused(saved, config, said):
@@ -216,7 +229,7 @@ def test_recommended_options_travel_with_the_weights(tmp_path):
     assert read_generator(tmp_path / "g.safetensors").recommended == generator.recommended
 
 
-@pytest.mark.parametrize("recommended", ["{", "[]", '{"drag": 3}'])
+@pytest.mark.parametrize("recommended", ["{", "[]", '{"drag": 3}', "[" * 100_000, "1" * 5000])
 def test_strange_recommendations_are_refused(tmp_path, recommended):
     path = tmp_path / "g.safetensors"
     save_generator(Generator(TINY), path)
