@@ -51,7 +51,8 @@ class Synthesis(NamedTuple):
     Attributes
     ----------
     image : Tensor, shape [N, 3, r, r]
-        RGB, nominally in [-1, 1]; r is the resolution of the last block that ran.
+        RGB, nominally in [-1, 1]; r is the resolution of the last block that ran. It has no
+        channels, [N, 0, r, r], where synthesis stopped before the first ToRGB.
     features : dict of int to Tensor, shape [N, C, r, r]
         The output of every tapped block, by its resolution.
     """
@@ -230,7 +231,8 @@ class SynthesisNetwork(nn.Module):
             the last one has a row of its own.
         until : int, optional
             Resolution of the last block to run; nothing above it is computed. Its picture is the
-            RGB accumulated so far. Default: all blocks.
+            RGB accumulated so far; "resnet" and "orig" have none before the last block. Default:
+            all blocks.
         taps : collection of int
             Resolutions of the blocks whose output features are wanted.
         noise : {"const", "none"} or torch.Generator
@@ -248,8 +250,8 @@ class SynthesisNetwork(nn.Module):
         Raises
         ------
         ValueError
-            If ws has another shape, or `until` or `taps` name blocks that are not there or do not
-            run, or `until` stops a "resnet" or "orig" generator before its only ToRGB.
+            If ws has another shape, `until` or `taps` name blocks that are not there or do not run,
+            or `noise` or `dtype` is something else.
         """
         config = self.config
         last = config.resolution if until is None else until
@@ -268,7 +270,8 @@ class SynthesisNetwork(nn.Module):
             x, image = getattr(self, f"b{resolution}")(x, image, rows[2 * i + 1 : 2 * i + 4], noise)
             if resolution in taps:
                 features[resolution] = x
-        assert image is not None  # check_request saw to it that a ToRGB ran
+        if image is None:
+            image = ws.new_empty(len(ws), 0, last, last)
         return Synthesis(image, features)
 
     if TYPE_CHECKING:
@@ -285,11 +288,6 @@ def check_request(
         )
     if last not in config.block_resolutions:
         raise ValueError(f"until is {last!r}; the blocks are {config.block_resolutions}.")
-    if last < config.resolution and config.architecture != "skip":
-        raise ValueError(
-            f"until is {last}, but a generator of architecture {config.architecture!r} makes RGB "
-            f"only in its last block; leave until out and use taps for features."
-        )
     for tap in taps:
         if tap not in config.block_resolutions or tap > last:
             raise ValueError(
