@@ -255,16 +255,17 @@ class Session:
             edit = begin(self.generator, self.ws, wish)
             with self._changing():
                 self._note_what_is_placed()
-                self.runner = Runner(
+                runner = Runner(
                     cast("Iterator[DragStep]", edit),
                     lock=generator_lock(self.generator),
                     on_step=self._step,
                     on_end=lambda outcome: self._end(wish, outcome),
                 )
-                self.running, self.progress = True, None
+                # Its first step waits for the lock. Whoever sees the runner may wait for its end.
+                runner.start()
+                self.runner, self.running, self.progress = runner, True, None
                 self._stop_asked = self._targets_moved = False
                 self.status = Status(level="busy", text="Dragging.")
-            self.runner.start()
 
     def stop(self) -> None:
         """Ask the running edit to end after its present step. Doesn't wait; any thread may ask."""
@@ -310,7 +311,7 @@ class Session:
         with self.lock:
             self._keep_result(wish, outcome)
             # Before the runner says that it has ended, so that who waits finds the next one.
-            if self._targets_moved and not self._stop_asked and outcome.reason == "stopped":
+            if self._targets_moved and not self._stop_asked and outcome.reason != "failed":
                 self.start()
 
     def _keep_result(self, wish: Wish, outcome: Outcome) -> None:

@@ -186,10 +186,29 @@ def test_stop_ends_it_and_keeps_what_there_is(running: Session) -> None:
     running.stop()  # once more does no harm
 
 
+def test_an_edit_that_is_told_of_can_be_waited_for(session: Session) -> None:
+    session.set_points(PAIRS)
+    told = []
+    session.on_change = lambda: told.append(session.running and session.runner.running)
+    session.start()
+    finish(session)
+    assert told == [True, False]
+
+
 def test_start_does_nothing_while_it_runs(running: Session) -> None:
     runner = running.runner
     running.start()
     assert running.runner is runner
+
+
+def test_without_previews_the_whole_picture_follows() -> None:
+    config = StyleGAN2Config(32, 16, 16, mapping_layers=2, channel_base=256, architecture="resnet")
+    session = Session(Generator(config).requires_grad_(False), options={"max_steps": 2})
+    session.set_points(PAIRS)
+    steps = Steps(session)
+    session.start()
+    finish(session)
+    assert [picture.image.shape for picture in steps.pictures] == [(3, 32, 32)] * 2
 
 
 def test_the_picture_follows_while_it_runs(session: Session) -> None:
@@ -299,6 +318,25 @@ def test_a_callback_of_the_edit_may_move_targets(session: Session) -> None:
     assert session.runner is not first
     finish(session)
     assert [entry.label for entry in session.entries][1:] == ["drag, 1 step", "drag, 4 steps"]
+
+
+def test_targets_moved_while_it_ends_are_gone_to(session: Session) -> None:
+    session.set_options({"max_steps": 1})
+    session.set_points(PAIRS)
+    steps = Steps(session, hold_at=1)
+    session.start()
+    first = session.runner
+    assert first is not None
+    steps.wait_for(1)
+    with session.lock:  # which the edit needs in order to end
+        steps.go_on.set()
+        while first.running:
+            threading.Event().wait(0.001)
+        session.set_points([(*pair[:2], 16.5, 16.5) for pair in PAIRS])
+    assert first.join(LIMIT).reason == "limit"
+    assert session.runner is not first
+    finish(session)
+    assert [pair[2:] for pair in session.recipe().edits[1].wish.points] == [(16.5, 16.5)] * 2
 
 
 def test_moved_handles_alone_do_not_disturb_the_edit(running: Session) -> None:
