@@ -26,6 +26,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from nbdrag.editing.inputs import check_ws
 from nbdrag.generators.checkpoint import generator_hash
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.script import script
@@ -79,7 +80,7 @@ class Recipe:
         ------
         ValueError
             If the generator is not the recipe's and `ws` is missing, or the generator can't make
-            one of the edits.
+            a picture of the start or one of the edits.
         EditDiverged
             If an edit from another start leaves the finite numbers.
         """
@@ -91,6 +92,7 @@ class Recipe:
                     f"{self.generator!r}. Load that, or pass ws= to start from a latent of yours."
                 )
             ws = self.ws.to(generator.w_avg.device)
+        ws = check_ws(generator, ws)
         for edit in self.edits:
             for step in islice(begin(generator, ws, edit.wish), edit.steps):
                 ws = step.ws
@@ -235,7 +237,7 @@ def _ws(name: str, tensors: dict[str, Tensor], like: Tensor) -> Tensor:
         raise ValueError(
             f"{name} is {ws.dtype} {list(ws.shape)}; expected floats [num_ws, w_dim], alike in all."
         )
-    if not ws.isfinite().all():
+    if not ws.double().isfinite().all():  # not every type of a float knows isfinite
         raise ValueError(f"{name} holds NaN or infinity.")
     return ws
 

@@ -144,16 +144,21 @@ def sample(generator: Generator, seed: int, truncation: float) -> Tensor:
     ValueError
         If one of them is out of range.
     """
+    values = {"type": "sampled", "seed": seed, "truncation": truncation}
     try:
-        msgspec.convert({"type": "sampled", "seed": seed, "truncation": truncation}, Sampled)
+        # A number of numpy's counts as one of Python's.
+        start = msgspec.convert(
+            {name: v.item() if isinstance(v, np.generic) else v for name, v in values.items()},
+            Sampled,
+        )
     except msgspec.ValidationError:
         raise ValueError(
-            f"seed is {seed!r} and truncation {truncation!r}; expected a whole number from 0 and a "
-            "number from 0 to 1."
+            f"seed is {seed!r} and truncation {truncation!r}; expected a whole number from 0 to "
+            "2**63 - 1 and a number from 0 to 1."
         ) from None
-    z = torch.randn(1, generator.z_dim, generator=torch.Generator().manual_seed(seed))
+    z = torch.randn(1, generator.z_dim, generator=torch.Generator().manual_seed(start.seed))
     with torch.no_grad():
-        ws: Tensor = generator.mapping(z.to(generator.w_avg), truncation=truncation)
+        ws: Tensor = generator.mapping(z.to(generator.w_avg), truncation=start.truncation)
     return ws[0].clone()
 
 

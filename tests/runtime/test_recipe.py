@@ -89,7 +89,10 @@ def test_so_is_the_replay_of_an_edit_that_was_stopped(generator: Generator) -> N
 
 
 def test_without_edits_the_replay_is_the_start(generator: Generator, recipe: Recipe) -> None:
-    assert replace(recipe, edits=()).replay(generator).equal(recipe.ws)
+    bare = replace(recipe, edits=())
+    assert bare.replay(generator).equal(recipe.ws)
+    with pytest.raises(ValueError, match=r"ws has shape \[3, 16\]"):
+        replace(bare, ws=recipe.ws[:3]).replay(generator)
 
 
 def test_a_replay_from_another_start(generator: Generator, recipe: Recipe) -> None:
@@ -133,6 +136,7 @@ def test_sampling(generator: Generator) -> None:
     assert ws.shape == (generator.num_ws, generator.w_dim)
     assert ws.equal(sample(generator, 7, 0.7))
     assert not ws.equal(sample(generator, 8, 0.7))
+    assert ws.equal(sample(generator, np.int64(7), np.float64(0.7)))  # type: ignore[arg-type]
     assert sample(generator, 7, 0.0).equal(generator.w_avg.expand_as(ws))
     state = torch.random.get_rng_state()
     sample(generator, 9, 1.0)
@@ -141,7 +145,16 @@ def test_sampling(generator: Generator) -> None:
 
 @pytest.mark.parametrize(
     ("seed", "truncation"),
-    [(-1, 0.5), (2**63, 0.5), (1.5, 0.5), ("1", 0.5), (True, 0.5), (1, -0.1), (1, float("nan"))],
+    [
+        (-1, 0.5),
+        (2**63, 0.5),
+        (np.float64(1), 0.5),
+        (1.5, 0.5),
+        ("1", 0.5),
+        (True, 0.5),
+        (1, -0.1),
+        (1, float("nan")),
+    ],
 )
 def test_sampling_refuses_what_is_out_of_range(generator: Generator, seed, truncation) -> None:
     with pytest.raises(ValueError, match=r"seed is .* and truncation .*; expected"):
@@ -354,6 +367,7 @@ def test_the_message_names_the_place(
         ("ws", torch.zeros(2, 2, dtype=torch.int32), "expected floats"),
         ("edits.0.ws", torch.zeros(2, 2), r"edits\.0\.ws is torch\.float32 \[2, 2\]"),
         ("edits.1.ws", torch.full([8, 16], torch.nan), r"edits\.1\.ws holds NaN"),
+        ("ws", torch.full([8, 16], torch.nan).to(torch.float8_e4m3fn), "ws holds NaN"),
         ("edits.0.mask", torch.zeros(32, 32, dtype=torch.uint8), "expected bits of a square"),
         ("edits.0.mask", torch.zeros(32, 4), "expected bits of a square"),
         ("edits.9.ws", torch.zeros(8, 16), r"don't agree, in edits\.9\.ws"),
