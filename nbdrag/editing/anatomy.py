@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from nbdrag.editing.draggan import disc, square
+from nbdrag.editing.draggan import disc, inside, square
 from nbdrag.editing.features import sample
 from nbdrag.generators.stylegan2 import Generator
 
@@ -59,7 +59,7 @@ class Anatomy:
     points, targets : [P, 2], where the handles were, and where they should go
     directions : [P, 2], d: one pixel towards the target; zero once there
     patches : [P, K, 2], the pixels q of motion supervision
-    pull : [P], each patch's share of the loss
+    pull : [P], each patch's share of the loss, unless its handle has arrived
     windows : [P, S, S], |F(q) - F0(p0)|_1 over the search window, rows from top to bottom;
         infinite outside the picture
     corners : [P, 2], the position of each window's first pixel
@@ -113,17 +113,17 @@ def dissect(
         Height and width of the picture.
     """
     directions = normalize(targets - points, dim=1)
-    patches = points[:, None] + disc(patch_radius)
+    patches = points[:, None] + disc(patch_radius).to(points)
     ahead = sample(before, patches + directions[:, None], resolution)
-    pull = (ahead - sample(before, patches, resolution)).abs().sum((-1, -2))
+    unlike = (ahead - sample(before, patches, resolution)).abs().sum(-1)
+    pull = (unlike * inside(patches, resolution)).sum(-1)
 
-    offsets = square(search_radius)
+    offsets = square(search_radius).to(points)
     side = round(len(offsets) ** 0.5)
     rows = offsets[(offsets[:, 1] * side + offsets[:, 0]).argsort()]  # top to bottom, then across
     places = points[:, None] + rows
     distance = (sample(after, places, resolution) - wanted[:, None]).abs().sum(-1)
-    inside = ((places >= 0) & (places <= resolution)).all(-1)
-    distance = distance.masked_fill(~inside, torch.inf)
+    distance = distance.masked_fill(~inside(places, resolution), torch.inf)
     each = torch.arange(len(points))
     return Anatomy(
         colours_before=colouring.paint(before),

@@ -68,9 +68,9 @@ class DragOptions(Options):
     search_radius : float, 1 to 128
         r2 of Eq. 2, in pixels: a handle is searched this far, exclusive, in x and in y.
     tolerance : float, 0.5 to 64, or None
-        A handle nearer than this to its target, in pixels, has arrived. None: 1 for up to five
-        handles, else 2 (Sec. 3.4). Tracking moves a handle by whole pixels, so that below 0.71 a
-        target between pixels might never be reached.
+        A handle no farther than this from its target, in pixels, has arrived. None: 1 for up to
+        five handles, else 2 (Sec. 3.4). Tracking moves a handle by whole pixels, so that below
+        0.71 a target between pixels might never be reached.
     max_steps : int, 1 to 10000
         The edit ends after so many updates, arrived or not (Sec. 4.2).
     movable_layers : int, 1 to 64
@@ -197,8 +197,9 @@ def drag(
     Raises
     ------
     ValueError
-        At once, if a point lies outside the picture, the numbers of handles and targets differ,
-        the mask has another shape or is False everywhere, or an option doesn't fit the generator.
+        At once, if ws has another shape or type or isn't finite, a point lies outside the
+        picture, the numbers of handles and targets differ, the mask has another shape or is False
+        everywhere, or an option doesn't fit the generator.
     EditDiverged
         From a step, if loss or picture are no longer finite. Earlier steps remain good.
 
@@ -207,6 +208,11 @@ def drag(
     Pan et al., Drag Your GAN, SIGGRAPH 2023, Sec. 3.2-3.4.
     """
     options = DragOptions.for_generator(generator) if options is None else options
+    if not isinstance(options, DragOptions):
+        raise ValueError(
+            f"options is a {type(options).__name__}; expected DragOptions. Those that suit the "
+            "generator, but for some: DragOptions.for_generator(generator).updated({...})."
+        )
     block = _feature_block(generator, options)
     start = check_ws(generator, ws)
     size = generator.resolution
@@ -301,7 +307,7 @@ def motion_supervision(
     pixels = points[:, None] + patch.to(points)
     here = sample(features.detach(), pixels, resolution)  # [P, K, C]
     ahead = sample(features, pixels + direction[:, None], resolution)
-    return ((ahead - here).abs().sum(-1) * _inside(pixels, resolution)).sum()
+    return ((ahead - here).abs().sum(-1) * inside(pixels, resolution)).sum()
 
 
 def change(features: Tensor, first: Tensor, weight: Tensor) -> Tensor:
@@ -339,7 +345,7 @@ def track(
     """
     places = points[:, None] + window.to(points)
     difference = (sample(features, places, resolution) - wanted[:, None]).abs().sum(-1)  # [P, K]
-    difference = difference.masked_fill(~_inside(places, resolution), math.inf)
+    difference = difference.masked_fill(~inside(places, resolution), math.inf)
     return places[torch.arange(len(points)), difference.argmin(dim=1)]
 
 
@@ -366,7 +372,8 @@ def _gradients() -> Iterator[None]:
         yield
 
 
-def _inside(points: Tensor, resolution: int) -> Tensor:
+def inside(points: Tensor, resolution: int) -> Tensor:
+    """Which of the points [..., 2] lie in the picture."""
     return ((points >= 0) & (points <= resolution)).all(-1)
 
 

@@ -87,9 +87,11 @@ def check_mask(mask: Array, resolution: int, like: Tensor) -> Tensor:
 def _read(name: str, values: Array, kinds: str, wanted: str) -> Tensor:
     """Any array as a tensor, if its numpy kind is among `kinds`."""
     try:
-        # bfloat16 is a tensor's own affair; numpy has no such type.
-        floating = isinstance(values, Tensor) and values.is_floating_point()
-        array = np.asarray(values.detach().cpu().double() if floating else values)  # type: ignore[union-attr]
+        if isinstance(values, Tensor):
+            values = values.detach().cpu()
+            # bfloat16 is a tensor's own affair; numpy has no such type.
+            values = values.double() if values.is_floating_point() else values
+        array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"{name} can't be read as an array ({error}); expected {wanted}."

@@ -13,7 +13,6 @@ A field's metadata is the one source for checking a value and for showing a cont
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, TypeVar
@@ -122,8 +121,7 @@ def _check(option: Field[Any], value: object) -> None:
         ok = (
             isinstance(value, int if meta["whole"] else (int, float))
             and not isinstance(value, bool)
-            and math.isfinite(value)
-            and meta["low"] <= value <= meta["high"]
+            and meta["low"] <= value <= meta["high"]  # False for NaN
         )
     if not ok:
         wanted += " or None" if meta["optional"] else ""

@@ -24,7 +24,7 @@ def generator() -> Generator:
 def steps(generator):
     z = torch.randn(1, 16, generator=torch.Generator().manual_seed(1))
     ws = generator.mapping(z)[0]
-    options = DragOptions(learning_rate=0.05, patch_radius=3, search_radius=4, max_steps=3)
+    options = DragOptions(learning_rate=0.05, patch_radius=5, search_radius=4, max_steps=3)
     return ws, options, list(drag(generator, ws, HANDLES, TARGETS, None, options))
 
 
@@ -50,9 +50,9 @@ def test_it_finds_what_the_drag_found(generator, steps):
         least = anatomy.windows.flatten(1).amin(1)
         found = (sample(maps[i + 1], step.points, 64) - wanted).abs().sum(-1)
         torch.testing.assert_close(least, found)
-        # The share of every patch, together, is the loss (all pixels lie inside here but one's).
+        # The share of every patch, together, is the loss; one reaches beyond the picture.
         loss = motion_supervision(maps[i], points, TARGETS, disc(options.patch_radius), 64)
-        assert anatomy.pull.sum() >= loss - 1e-4
+        torch.testing.assert_close(anatomy.pull.sum(), loss)
         points = step.points
 
 

@@ -19,7 +19,7 @@ from nbdrag.editing.draggan import (
 )
 from nbdrag.editing.features import sampling_weight
 from nbdrag.editing.step import EditDiverged, run_to_end
-from nbdrag.generators.stylegan2 import Generator, Synthesis
+from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config, Synthesis
 
 HANDLES, TARGETS = [(9.5, 20.5), (22.3, 11.8)], [(14.5, 24.5), (18.3, 1.4)]
 
@@ -260,6 +260,18 @@ def test_the_preview_is_the_picture_of_the_steps_ws(
         torch.testing.assert_close(step.preview, expected)
 
 
+@pytest.mark.parametrize("architecture", ["resnet", "orig"])
+def test_generators_whose_blocks_have_no_rgb_are_dragged_without_preview(architecture) -> None:
+    config = StyleGAN2Config(
+        32, 8, 8, channel_base=128, channel_max=8, architecture=architecture, mapping_layers=2
+    )
+    generator = Generator(config)
+    ws = generator.mapping(torch.ones(1, 8))[0]
+    step = next(drag(generator, ws, HANDLES, TARGETS))
+    assert step.preview.shape == (0, 16, 16)
+    assert step.loss > 0
+
+
 def test_the_callers_gradient_mode_neither_matters_nor_changes(
     generator: Generator, ws: Tensor
 ) -> None:
@@ -317,6 +329,7 @@ def test_a_drag_that_diverges_says_so_and_keeps_the_last_good_step() -> None:
         ({"handles": []}, "handles is empty"),
         ({"targets": [(1, 1), (2, 2)]}, "handles has 1 points and targets 2"),
         ({"mask": torch.zeros(64, 64, dtype=torch.bool)}, "mask is False everywhere"),
+        ({"options": {"max_steps": 5}}, "options is a dict; expected DragOptions"),
         ({"options": DragOptions(feature_block=5)}, r"feature_block is 5; .* \[4, 8, 16, 32, 64"),
         ({"options": DragOptions(movable_layers=7)}, "movable_layers is 7; this generator has 6"),
     ],
