@@ -22,6 +22,7 @@ from nbdrag.editing.anatomy import Anatomy, Colouring, dissect, feature_map
 from nbdrag.editing.draggan import DragOptions, DragStep, drag
 from nbdrag.editing.features import sample
 from nbdrag.editing.inputs import Array
+from nbdrag.editing.step import EditDiverged
 from nbdrag.generators.stylegan2 import Generator
 
 PANEL = 232  # height and width of a panel, CSS pixels
@@ -52,8 +53,8 @@ class StepInspector(ipywidgets.VBox):
 
     Raises
     ------
-    ValueError
-        As `nbdrag.drag` does.
+    ValueError, EditDiverged
+        As `nbdrag.drag` does; EditDiverged from the first iteration only, later ones say so.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class StepInspector(ipywidgets.VBox):
         self._generator, self._start = generator, ws.detach().clone()
         self._handles = torch.as_tensor(np.asarray(handles), dtype=ws.dtype).reshape(-1, 2)
         self._steps: list[DragStep] = []
-        self._ended = False
+        self._ended, self._end = False, "The drag ended here."
         self._advance()  # says, from its preview, which block's features it follows
         block = self._steps[0].preview.shape[-1]
         first = feature_map(generator, self._start, block)
@@ -164,14 +165,19 @@ class StepInspector(ipywidgets.VBox):
             self._panel(width + GAP, top, curve, lambda: self._curve(distances, width, TARGET))
         state = "arrived" if step.done else "on its way"
         self._note.value = f"Iteration {step.index}: {state}." + (
-            " The drag ended here." if self._ended and self.index == len(self._steps) else ""
+            f" {self._end}" if self._ended and self.index == len(self._steps) else ""
         )
 
     # ------------------------------------------------------------------------------- iterations
 
     def _advance(self) -> bool:
         """Compute one more iteration; False where the drag has ended."""
-        step = next(self._edit, None)
+        try:
+            step = next(self._edit, None)
+        except EditDiverged as error:
+            if not self._steps:
+                raise
+            step, self._end = None, f"Here {error}"
         self._ended = step is None
         if step is not None:
             self._steps.append(step)

@@ -67,6 +67,22 @@ def test_a_drag_that_ends_ends_the_slider(generator, ws):
         inspector.index = 5
 
 
+def test_a_drag_that_diverges_says_so(generator, ws, monkeypatch):
+    inspector = StepInspector(generator, ws, HANDLES, TARGETS, options=OPTIONS, limit=6)
+    right = generator.synthesis.forward
+
+    def nothing(*arguments, **named):
+        image, features = right(*arguments, **named)
+        return image * torch.nan, features
+
+    monkeypatch.setattr(generator.synthesis, "forward", nothing)
+    inspector._advance()
+    monkeypatch.undo()
+    inspector.index = 4
+    assert inspector.index == 1
+    assert "Here the drag left the finite numbers in step 2" in inspector.children[2].value
+
+
 def test_several_handles_are_drawn(generator, ws):
     handles = [(10.0, 10.0), (50.0, 50.0), (30.0, 30.0)]
     targets = [(14.0, 10.0), (50.0, 44.0), (33.0, 33.0)]
