@@ -78,7 +78,8 @@ class DragOptions(Options):
     space : "w+" or "w"
         Whether those rows move each for itself or all by the same vector (Sec. 3.2).
     feature_block : int or None
-        Resolution of the block whose output is F. None: half the picture's, but at most 128.
+        Resolution of the block whose output is F. None: half the picture's, but at most 128,
+        which is the sixth block (Sec. 3.2; Sec. 3.3 gives it 256 pixels).
     tracking : bool
         Whether to track at all. Without, handles stay where they were put: an ablation.
     """
@@ -131,6 +132,11 @@ class DragOptions(Options):
 
         Radii shrink and grow with the picture. What a generator brings along under
         `generator.recommended["drag"]`, as ours do, comes before that.
+
+        Raises
+        ------
+        ValueError
+            If that names an option unknown here, or a value out of range.
         """
         scale = generator.resolution / 512
         rule = {
@@ -139,7 +145,13 @@ class DragOptions(Options):
             "movable_layers": min(6, generator.num_ws),
         }
         recommended = getattr(generator, "recommended", {}).get("drag", {})
-        return cls.from_dict({**rule, **recommended})
+        try:
+            return cls.from_dict({**rule, **recommended})
+        except ValueError as error:
+            raise ValueError(
+                f'generator.recommended["drag"] can\'t be used: {error} Without it, set '
+                "generator.recommended = {}."
+            ) from None
 
 
 @dataclass(frozen=True, eq=False)

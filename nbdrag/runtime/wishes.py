@@ -142,8 +142,13 @@ def sample(generator: Generator, seed: int, truncation: float) -> Tensor:
     Raises
     ------
     ValueError
-        If one of them is out of range.
+        If one of them is out of range, or the generator is conditional.
     """
+    if generator.num_labels:
+        raise ValueError(
+            f"generator is conditional, on {generator.num_labels} labels, and none can be named "
+            "here; draw with generator.mapping(z, labels)[0], and use nbdrag.drag."
+        )
     values = {"type": "sampled", "seed": seed, "truncation": truncation}
     try:
         # A number of numpy's counts as one of Python's.
@@ -163,9 +168,9 @@ def sample(generator: Generator, seed: int, truncation: float) -> Tensor:
 
 
 def kept(mask: Mask | None) -> Mask | None:
-    """A copy of a mask that can't be written to."""
-    if mask is None:
-        return None
+    """A copy of a mask that can't be written to; one made before, of itself."""
+    if mask is None or (mask.dtype == np.bool_ and mask.base is None and not mask.flags.writeable):
+        return mask
     copy = np.array(mask, dtype=np.bool_)
     copy.flags.writeable = False
     return copy

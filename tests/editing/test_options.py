@@ -125,3 +125,9 @@ def test_what_a_generator_recommends_comes_first() -> None:
     generator = SimpleNamespace(resolution=512, num_ws=16, recommended=recommended)
     options = DragOptions.for_generator(generator)
     assert options == DragOptions(learning_rate=0.02, search_radius=7)
+
+
+def test_a_recommendation_that_makes_no_sense_is_named() -> None:
+    generator = SimpleNamespace(resolution=512, num_ws=16, recommended={"drag": {"speed": 1}})
+    with pytest.raises(ValueError, match=r'generator\.recommended\["drag"\].*unknown option'):
+        DragOptions.for_generator(generator)

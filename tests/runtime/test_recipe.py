@@ -25,7 +25,7 @@ from nbdrag.runtime.history import History
 from nbdrag.runtime.recipe import METADATA_KEY, Recipe, RecipeError
 from nbdrag.runtime.runner import Runner
 from nbdrag.runtime.turns import generator_lock
-from nbdrag.runtime.wishes import Edit, Given, Sampled, Wish, begin, sample
+from nbdrag.runtime.wishes import Edit, Given, Sampled, Wish, begin, kept, sample
 
 OPTIONS = {"learning_rate": 0.02, "patch_radius": 2, "search_radius": 4, "max_steps": 12}
 PAIRS = ((10.0, 12.5, 20.25, 13.0), (5.5, 25.5, 5.5, 20.0))
@@ -159,6 +159,23 @@ def test_sampling(generator: Generator) -> None:
 def test_sampling_refuses_what_is_out_of_range(generator: Generator, seed, truncation) -> None:
     with pytest.raises(ValueError, match=r"seed is .* and truncation .*; expected"):
         sample(generator, seed, truncation)
+
+
+def test_sampling_a_conditional_generator_is_refused() -> None:
+    config = StyleGAN2Config(8, z_dim=4, w_dim=4, channel_base=32, channel_max=4, num_labels=3)
+    with pytest.raises(ValueError, match=r"generator is conditional, on 3 labels.*nbdrag\.drag"):
+        sample(Generator(config), 0, 0.7)
+
+
+def test_a_mask_is_copied_once() -> None:
+    mask = half_mask()
+    copy = kept(mask)
+    assert not np.shares_memory(copy, mask)
+    assert kept(copy) is copy
+    view = half_mask()[:]
+    view.flags.writeable = False
+    assert kept(view) is not view  # its base can be written to
+    assert Wish("drag", {}, PAIRS, copy).mask is copy
 
 
 # ------------------------------------------------------------------------------- saving and loading
