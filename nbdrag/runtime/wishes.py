@@ -168,8 +168,11 @@ def sample(generator: Generator, seed: int, truncation: float) -> Tensor:
 
 
 def kept(mask: Mask | None) -> Mask | None:
-    """A copy of a mask that can't be written to; one made before, of itself."""
-    if mask is None or (mask.dtype == np.bool_ and mask.base is None and not mask.flags.writeable):
+    """A copy of a mask that can't be written to. Such a copy needs no other."""
+    if mask is None:
+        return None
+    own = isinstance(mask, np.ndarray) and mask.base is None and mask.dtype == np.bool_
+    if own and not mask.flags.writeable:
         return mask
     copy = np.array(mask, dtype=np.bool_)
     copy.flags.writeable = False
