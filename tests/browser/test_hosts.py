@@ -20,7 +20,7 @@ from tests.browser.editor import (
 from tests.browser.lab import open_notebook, run_all, write_notebook
 from tests.browser.servers import Server, jupyter_server, marimo_server, voila_server
 
-CELLS = ("from nbdrag import DragEditor", "editor = DragEditor(seed=0)\neditor")
+CELLS = ("from nbdrag import DragEditor", "editor = DragEditor(seed=27)\neditor")
 
 MARIMO = """
 import marimo
@@ -32,7 +32,7 @@ app = marimo.App()
 def _():
     from nbdrag import DragEditor
 
-    editor = DragEditor(seed=0)
+    editor = DragEditor(seed=27)
     editor
     return
 

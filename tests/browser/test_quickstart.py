@@ -93,13 +93,19 @@ def test_what_lies_outside_a_drawn_mask_stays(editor: Locator) -> None:
     editor.get_by_test_id("start").click()
     different_pictures(editor, 3)
     expect_state(editor, "idle")
-    inside_change, outside_change = kernel_eval(
+    # The same drag without a mask, for comparison.
+    inside_change, outside_change, unmasked = kernel_eval(
         page,
-        "[float(change[mask].mean()), float(change[~mask].mean())]",
-        after="change = abs(np.asarray(editor.image, dtype=float) - before).mean(-1)\n"
+        "[change[mask].mean(), change[~mask].mean(), free[~mask].mean()]",
+        after="*_, last = nbdrag.drag(generator, editor.history[0].ws, "
+        f"handles=[{LIP}], targets=[{OPEN}])\n"
+        "unmasked = nbdrag.to_pil(generator.synthesis(last.ws[None]).image[0])\n"
+        "change = abs(np.asarray(editor.image, dtype=float) - before).mean(-1)\n"
+        "free = abs(np.asarray(unmasked, dtype=float) - before).mean(-1)\n"
         "mask = np.asarray(editor.mask)",
     )
-    assert inside_change > 4 * outside_change
+    assert inside_change > 2 * outside_change
+    assert outside_change < unmasked
 
 
 def test_stop_in_mid_flight(editor: Locator) -> None:
