@@ -40,6 +40,7 @@ from nbdrag.widgets.album import Album
 from nbdrag.widgets.inputs import check_entries, check_options, check_start
 from nbdrag.widgets.protocol import Level, PaintMask, Progress, Status
 
+WHOLE_UP_TO = 256  # pixels; a preview lacks what the last blocks add, and here they are quick
 LEVELS: dict[str, Level] = {
     "done": "info",
     "limit": "warning",
@@ -296,8 +297,7 @@ class Session:
                 steps_per_s=self.runner.steps_per_s if self.runner else None,
             )
             picture = Picture(
-                # A generator whose blocks have no RGB of their own has no preview.
-                image=step.preview if len(step.preview) else self.album.synthesized(step.ws),
+                image=self._seen_in(step),
                 step=step.index,
                 loss=step.loss,
                 points=self.points,
@@ -305,6 +305,12 @@ class Session:
                 steps_per_s=self.progress.steps_per_s,
             )
         self.on_move(step, picture)
+
+    def _seen_in(self, step: DragStep) -> Tensor:
+        """The picture of a step: whole if that costs little, else the preview it came with."""
+        small = self.generator.resolution <= WHOLE_UP_TO
+        # A generator whose blocks have no RGB of their own has no preview.
+        return self.album.synthesized(step.ws) if small or not len(step.preview) else step.preview
 
     def _end(self, wish: Wish, outcome: Outcome) -> None:
         """On the edit's thread: put the result into the history, and go on if targets moved."""

@@ -201,7 +201,21 @@ def test_start_does_nothing_while_it_runs(running: Session) -> None:
     assert running.runner is runner
 
 
-def test_without_previews_the_whole_picture_follows() -> None:
+def test_the_whole_picture_follows_if_it_is_small(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.set_options({"max_steps": 2})
+    session.set_points(PAIRS)
+    for limit, size in ((256, 32), (16, 16)):
+        monkeypatch.setattr("nbdrag.widgets.session.WHOLE_UP_TO", limit)
+        steps = Steps(session)
+        session.start()
+        finish(session)
+        assert [picture.image.shape for picture in steps.pictures] == [(3, size, size)] * 2
+
+
+def test_without_previews_the_whole_picture_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nbdrag.widgets.session.WHOLE_UP_TO", 16)
     config = StyleGAN2Config(32, 16, 16, mapping_layers=2, channel_base=256, architecture="resnet")
     session = Session(Generator(config).requires_grad_(False), options={"max_steps": 2})
     session.set_points(PAIRS)

@@ -32,8 +32,8 @@ def spoilt(generator: Generator, when: Callable[[int, object], bool]) -> Generat
 
 
 def test_nan_rolls_back_and_says_so(generator: Generator) -> None:
-    # One synthesis for the first picture, one to begin the edit, one for each step.
-    session = Session(spoilt(generator, lambda i, _: i == 4), seed=3, options=SHORT)
+    # One synthesis for the first picture, one to begin the edit, two for each step.
+    session = Session(spoilt(generator, lambda i, _: i == 6), seed=3, options=SHORT)
     session.set_points(PAIRS)
     start = session.ws
     session.start()
