@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.editor import (
     LIP,
     OPEN,
+    WAIT,
     editor_on,
     expect_picture,
     picture,
@@ -55,7 +56,7 @@ def test_a_kernel_that_restarts_is_told_and_come_back_from(lab: Server, page: Pa
     run_all(page)
     editor = editor_on(page)
     page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    expect(editor).to_have_attribute("data-state", "gone")
+    expect(editor).to_have_attribute("data-state", "gone", timeout=WAIT)
     expect(editor.get_by_test_id("message")).to_contain_text("Run the cell again.")
     run_all(page)
     place_pair(editor_on(page), LIP, OPEN)

@@ -40,20 +40,25 @@ class Held:
     """An edit that makes a step when it is told to."""
 
     def __init__(self) -> None:
-        self.allowed, self.asked, self.closed = threading.Semaphore(0), threading.Event(), False
-        self.index = 0
+        self.allowed, self.asked = threading.Semaphore(0), threading.Semaphore(0)
+        self.index, self.closed = 0, False
 
     def __iter__(self) -> "Held":
         return self
 
     def __next__(self) -> Step:
-        self.asked.set()
+        self.asked.release()
         assert self.allowed.acquire(timeout=LONG)
         self.index += 1
         return step(self.index)
 
     def close(self) -> None:
         self.closed = True
+
+    def wait_until_asked(self, times: int) -> None:
+        """Wait until so many more steps have been asked for; the last one is in progress then."""
+        for _ in range(times):
+            assert self.asked.acquire(timeout=LONG)
 
 
 def run(edit: Iterator[Step], **options) -> Runner[Step]:
@@ -99,9 +104,7 @@ def test_stop_ends_it_after_the_step_in_progress() -> None:
     runner = Runner(held, lock=FairLock(), on_end=lambda _: ended.set())
     runner.start()
     held.allowed.release(2)
-    while held.index < 2:
-        assert held.asked.wait(LONG)
-    held.asked.clear()
+    held.wait_until_asked(3)
     assert runner.running
     runner.stop()  # returns though the step goes on
     assert runner.running
@@ -307,8 +310,7 @@ def test_who_cancels_the_wait_does_not_stop_the_edit() -> None:
 
     asyncio.run(main())
     held.allowed.release(2)
-    while held.index < 2:
-        assert held.asked.wait(LONG)
+    held.wait_until_asked(3)
     assert runner.running
     runner.stop()
     held.allowed.release()
