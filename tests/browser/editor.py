@@ -83,8 +83,15 @@ def points(editor: Locator) -> list[list[float]]:
 
 
 def picture(editor: Locator) -> str:
-    """The pixels on the canvas, as a data URL; equal pixels give equal strings."""
-    return str(editor.get_by_test_id("canvas").evaluate("(canvas) => canvas.toDataURL()"))
+    """The pixels of the picture at rest, as a data URL; equal pixels give equal strings."""
+    expect(editor).to_have_attribute("data-final", "true", timeout=WAIT)
+    pixels = editor.get_by_test_id("canvas").evaluate(
+        """async (canvas) => {
+            for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+            return canvas.toDataURL();
+        }"""
+    )
+    return str(pixels)
 
 
 def different_pictures(editor: Locator, count: int) -> list[str]:

@@ -136,6 +136,7 @@ def test_a_reload_brings_all_of_it_back(editor: Locator) -> None:
     editor.get_by_test_id("points").click()
     place_pair(editor, LIP, OPEN)
     editor.get_by_test_id("start").click()
+    different_pictures(editor, 3)
     expect(editor.get_by_test_id("edits")).to_have_text("1 of 1 edits")
     expect_state(editor, "idle")
     shown, pairs = picture(editor), points(editor)

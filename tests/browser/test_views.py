@@ -8,6 +8,7 @@ from tests.browser.editor import (
     LIP,
     OPEN,
     WAIT,
+    different_pictures,
     editor_on,
     expect_picture,
     picture,
@@ -39,6 +40,7 @@ def test_two_views_of_one_editor_agree(lab: Server, page: Page) -> None:
     assert points(other) == points(one)
 
     other.get_by_test_id("start").click()
+    different_pictures(other, 3)
     for view in (one, other):
         expect(view.get_by_test_id("edits")).to_have_text("1 of 1 edits")
     assert picture(other) != first
@@ -72,6 +74,7 @@ def test_a_saved_notebook_shows_the_last_picture_without_a_kernel(lab: Server, p
     editor = editor_on(page)
     place_pair(editor, LIP, OPEN)
     editor.get_by_test_id("start").click()
+    different_pictures(editor, 3)
     expect(editor.get_by_test_id("edits")).to_have_text("1 of 1 edits")
     expect(editor).to_have_attribute("data-state", "idle")
     last = picture(editor)

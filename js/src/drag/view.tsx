@@ -54,6 +54,7 @@ function View({ editor }: { editor: Editor }): JSX.Element {
       data-state={useSelect(store, mode)}
       data-step={useSelect(store, shownStep)}
       data-frames={useSelect(store, ({ frames }) => frames)}
+      data-final={useSelect(store, ({ frame }) => frame?.final ?? false)}
       data-model-version={useSelect(store, ({ snapshot }) => snapshot?.revision ?? -1)}
     >
       <section class="nb-editor" aria-label="Drag editor">
