@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.editor import different_pictures, drag_with_mouse, editor_on, place_pair
+from tests.browser.editor import drag_with_mouse, editor_on, place_pair, start_and_watch
 from tests.browser.lab import kernel_eval, open_notebook, run_all, write_notebook
 from tests.browser.servers import Server, jupyter_server
 
@@ -79,8 +79,7 @@ def draw(page: Page, server: Server, seed: int, theme: str, path: Path) -> None:
     place_pair(editor, (left_x, left_y), (left_x - 4, left_y - 5))
     place_pair(editor, (right_x, right_y), (right_x + 4, right_y - 5))
     page.mouse.move(0, 0)
-    editor.get_by_test_id("start").click()
-    different_pictures(editor, 16)
+    start_and_watch(editor, 16)
     editor.get_by_label("Drag editor").screenshot(path=path)
     editor.get_by_test_id("stop").click()
 

@@ -37,6 +37,14 @@ def expect_state(editor: Locator, state: str) -> None:
     assert editor.get_attribute("data-state") == state, said
 
 
+def expect_settled(editor: Locator) -> None:
+    """Wait until the kernel has answered all that was done on the page.
+
+    Where comms have a subshell of their own, a question to the kernel may overtake them.
+    """
+    expect(editor).to_have_attribute("data-settled", "true", timeout=WAIT)
+
+
 def on_page(editor: Locator, point: Point, resolution: int = 128) -> Point:
     """Where a point of the image lies on the page, while the editor shows all of the image."""
     box = editor.get_by_test_id("canvas").bounding_box()
@@ -55,6 +63,7 @@ def place_pair(editor: Locator, handle: Point, target: Point) -> None:
     mouse.click(*on_page(editor, handle))
     mouse.click(*on_page(editor, target))
     expect(editor.get_by_test_id(f"target-{before + 1}")).to_be_visible()
+    expect_settled(editor)
 
 
 def drag_with_mouse(editor: Locator, path: Sequence[Point]) -> None:
@@ -65,6 +74,7 @@ def drag_with_mouse(editor: Locator, path: Sequence[Point]) -> None:
     for point in path[1:]:
         mouse.move(*on_page(editor, point), steps=4)
     mouse.up()
+    expect_settled(editor)
 
 
 def points(editor: Locator) -> list[list[float]]:
@@ -94,20 +104,23 @@ def picture(editor: Locator) -> str:
     return str(pixels)
 
 
-def different_pictures(editor: Locator, count: int) -> list[str]:
-    """Watch the canvas, one look per animation frame, until it has shown that many pictures."""
-    return editor.get_by_test_id("canvas").evaluate(
-        """async (canvas, [count, limit]) => {
+def start_and_watch(editor: Locator, count: int) -> None:
+    """Press Start, and wait until the canvas has shown that many pictures, one look per frame."""
+    seen = editor.get_by_test_id("canvas").evaluate_handle(
+        """(canvas, count) => {
             const seen = new Set();
-            const deadline = performance.now() + limit;
-            while (seen.size < count) {
-                if (performance.now() > deadline) throw new Error(`saw ${seen.size} pictures`);
-                await new Promise(requestAnimationFrame);
+            const look = () => {
                 seen.add(canvas.toDataURL());
-            }
-            return [...seen];
+                if (seen.size < count) requestAnimationFrame(look);
+            };
+            look();
+            return seen;
         }""",
-        [count, WAIT],
+        count,
+    )
+    editor.get_by_test_id("start").click()
+    editor.page.wait_for_function(
+        "([seen, count]) => seen.size >= count", arg=[seen, count], timeout=WAIT
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -81,6 +82,14 @@ def kernel_run(page: Page, code: str) -> None:
 def kernel_eval(page: Page, expression: str, *, after: str = "") -> Any:
     """The value of an expression in the kernel of the page; it must fit into JSON."""
     return json.loads(ast.literal_eval(ask(page, after, f"__import__('json').dumps({expression})")))
+
+
+def wait_in_kernel(page: Page, condition: str) -> None:
+    """Wait until an expression is true in the kernel of the page."""
+    deadline = time.monotonic() + WAIT / 1000
+    while not kernel_eval(page, f"bool({condition})"):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"still not true in the kernel: {condition}")
 
 
 def ask(page: Page, code: str, expression: str) -> str:

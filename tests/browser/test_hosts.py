@@ -11,11 +11,11 @@ from playwright.sync_api import Locator, Page
 from tests.browser.editor import (
     LIP,
     OPEN,
-    different_pictures,
     editor_on,
     expect_state,
     place_pair,
     points,
+    start_and_watch,
 )
 from tests.browser.lab import open_notebook, run_all, write_notebook
 from tests.browser.servers import Server, jupyter_server, marimo_server, voila_server
@@ -84,8 +84,7 @@ def test_marimo(marimo: Server, page: Page) -> None:
 def drag_in(editor: Locator) -> None:
     """Place a pair, start, see the picture change and the handle arrive."""
     place_pair(editor, LIP, OPEN)
-    editor.get_by_test_id("start").click()
-    different_pictures(editor, 4)
+    start_and_watch(editor, 4)
     expect_state(editor, "idle")
     [[x, y, *goal]] = points(editor)
     assert goal == pytest.approx(OPEN, abs=1)

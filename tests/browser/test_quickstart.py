@@ -12,7 +12,6 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.editor import (
     LIP,
     OPEN,
-    different_pictures,
     drag_with_mouse,
     editor_on,
     expect_picture,
@@ -20,6 +19,7 @@ from tests.browser.editor import (
     picture,
     place_pair,
     points,
+    start_and_watch,
 )
 from tests.browser.lab import kernel_eval, kernel_run, open_notebook, reopen, run_all, save
 from tests.browser.servers import Server
@@ -52,9 +52,7 @@ def test_the_mouth_opens_and_undo_closes_it(editor: Locator) -> None:
     assert pair == pytest.approx([*LIP, *OPEN], abs=0.5)
     assert kernel_eval(page, "np_list(editor.points)", after=NP_LIST) == [pair]
 
-    editor.get_by_test_id("start").click()
-    frames = different_pictures(editor, 5)
-    assert len(set(frames)) >= 5
+    start_and_watch(editor, 5)
     expect_state(editor, "idle")
 
     # It has arrived: on the page, and in the kernel.
@@ -90,8 +88,7 @@ def test_what_lies_outside_a_drawn_mask_stays(editor: Locator) -> None:
 
     editor.get_by_test_id("points").click()
     place_pair(editor, LIP, OPEN)
-    editor.get_by_test_id("start").click()
-    different_pictures(editor, 3)
+    start_and_watch(editor, 3)
     expect_state(editor, "idle")
     # The same drag without a mask, for comparison.
     inside_change, outside_change, unmasked = kernel_eval(
@@ -112,9 +109,8 @@ def test_stop_in_mid_flight(editor: Locator) -> None:
     page = editor.page
     # Too far to arrive: without Stop it would go on to the step limit.
     place_pair(editor, LIP, (LIP[0], 126.0))
-    editor.get_by_test_id("start").click()
+    start_and_watch(editor, 3)
     expect_state(editor, "running")
-    different_pictures(editor, 3)
     editor.get_by_test_id("stop").click()
     expect_state(editor, "idle")
     assert kernel_eval(page, "editor.running") is False
@@ -135,8 +131,7 @@ def test_a_reload_brings_all_of_it_back(editor: Locator) -> None:
     drag_with_mouse(editor, [(50, 95), (78, 95)])
     editor.get_by_test_id("points").click()
     place_pair(editor, LIP, OPEN)
-    editor.get_by_test_id("start").click()
-    different_pictures(editor, 3)
+    start_and_watch(editor, 3)
     expect(editor.get_by_test_id("edits")).to_have_text("1 of 1 edits")
     expect_state(editor, "idle")
     shown, pairs = picture(editor), points(editor)

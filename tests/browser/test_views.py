@@ -8,14 +8,14 @@ from tests.browser.editor import (
     LIP,
     OPEN,
     WAIT,
-    different_pictures,
     editor_on,
     expect_picture,
     picture,
     place_pair,
     points,
+    start_and_watch,
 )
-from tests.browser.lab import open_notebook, run_all, save, write_notebook
+from tests.browser.lab import open_notebook, run_all, save, wait_in_kernel, write_notebook
 from tests.browser.servers import Server, end_kernels
 
 CELLS = ("from nbdrag import DragEditor", "editor = DragEditor(seed=27)\neditor")
@@ -39,8 +39,7 @@ def test_two_views_of_one_editor_agree(lab: Server, page: Page) -> None:
     expect(other.get_by_test_id("target-1")).to_be_visible()
     assert points(other) == points(one)
 
-    other.get_by_test_id("start").click()
-    different_pictures(other, 3)
+    start_and_watch(other, 3)
     for view in (one, other):
         expect(view.get_by_test_id("edits")).to_have_text("1 of 1 edits")
     assert picture(other) != first
@@ -73,11 +72,11 @@ def test_a_saved_notebook_shows_the_last_picture_without_a_kernel(lab: Server, p
     run_all(page)
     editor = editor_on(page)
     place_pair(editor, LIP, OPEN)
-    editor.get_by_test_id("start").click()
-    different_pictures(editor, 3)
+    start_and_watch(editor, 3)
     expect(editor.get_by_test_id("edits")).to_have_text("1 of 1 edits")
     expect(editor).to_have_attribute("data-state", "idle")
     last = picture(editor)
+    wait_in_kernel(page, "len(editor.saved['history']) == 2")
     save(page)
     end_kernels(lab)
 

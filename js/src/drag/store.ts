@@ -268,6 +268,11 @@ export function isLive({ connection }: EditorState): boolean {
   return connection !== "static";
 }
 
+/** Whether the kernel has answered all that the user did: what it has is what is shown. */
+export function isSettled({ asked, draft, strokes }: EditorState): boolean {
+  return asked.length === 0 && draft === null && strokes.length === 0;
+}
+
 export function isRunning({ snapshot }: EditorState): boolean {
   return snapshot?.running === true;
 }

@@ -14,7 +14,7 @@ import type { Session } from "./session";
 import { Sidebar } from "./sidebar";
 import { Stage } from "./stage";
 import { StatusLine } from "./status";
-import { isLive, mode, shownStep } from "./store";
+import { isLive, isSettled, mode, shownStep } from "./store";
 import { Toolbar } from "./toolbar";
 
 /** Draws the session's editor into `el`; returns what takes it away again. */
@@ -55,6 +55,7 @@ function View({ editor }: { editor: Editor }): JSX.Element {
       data-step={useSelect(store, shownStep)}
       data-frames={useSelect(store, ({ frames }) => frames)}
       data-final={useSelect(store, ({ frame }) => frame?.final ?? false)}
+      data-settled={useSelect(store, isSettled)}
       data-model-version={useSelect(store, ({ snapshot }) => snapshot?.revision ?? -1)}
     >
       <section class="nb-editor" aria-label="Drag editor">

@@ -4,6 +4,7 @@ import {
   type EditorState,
   EMPTY,
   type Event,
+  isSettled,
   mode,
   pixelsToGo,
   reduce,
@@ -105,6 +106,29 @@ describe("the mask", () => {
     expect(taken.strokes).toEqual([]);
     expect(pixel(taken, 20, 20)).toBe(1);
     expect(shownMask(reduce(taken, { kind: "mask", mask: null }))).toBeNull();
+  });
+});
+
+describe("what the kernel has not answered", () => {
+  const mine = [{ handle: [11, 11], target: [20, 20] }] as const;
+  const stroke = { tool: "brush", radius: 5, path: [[20, 20]] } as const;
+
+  it.each<[string, Event, Event]>([
+    ["a request", { kind: "asked", request: "undo" }, { kind: "answered", request: "undo" }],
+    [
+      "a draft",
+      { kind: "draft", draft: { revision: 7, pairs: mine } },
+      { kind: "draft-settled", revision: 7, ok: true },
+    ],
+    [
+      "a stroke",
+      { kind: "stroke", revision: 3, stroke },
+      { kind: "stroke-settled", revision: 3, ok: false },
+    ],
+  ])("is %s until its answer comes", (_, made, answered) => {
+    expect(isSettled(stateAfter(told()))).toBe(true);
+    expect(isSettled(stateAfter(told(), made))).toBe(false);
+    expect(isSettled(stateAfter(told(), made, answered))).toBe(true);
   });
 });
 
