@@ -71,6 +71,7 @@ class StyledConv(nn.Module):
     ) -> None:
         super().__init__()
         outputs = config.channels(resolution)
+        size = resolution, config.width_at(resolution)
         self.affine = Dense(config.w_dim, inputs, rng, bias=1.0)
         weight = torch.randn(outputs, inputs, 3, 3, generator=rng)
         if upsamples:
@@ -79,13 +80,13 @@ class StyledConv(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.register_buffer("resample_filter", binomial_filter())
-        self.register_buffer("noise_const", torch.randn(resolution, resolution, generator=rng))
+        self.register_buffer("noise_const", torch.randn(*size, generator=rng))
         self.upsamples = upsamples
         self.gain = gain * RELU_GAIN
         self.clamp = None if config.conv_clamp is None else config.conv_clamp * gain
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise) -> Tensor:
-        """Convolve features [N, C, h, h] as told by w, [N, w_dim]."""
+        """Convolve features [N, C, h, h'] as told by w, [N, w_dim]."""
         styles = self.affine(w)
         weight = self.weight.to(x.dtype)
         x = x * styles.to(x.dtype)[:, :, None, None]
@@ -103,7 +104,7 @@ class StyledConv(nn.Module):
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
     def draw(self, noise: Noise, n: int) -> Tensor:
-        """Give the learned noise, [h, h], or fresh noise for each of n pictures, [n, 1, h, h]."""
+        """Give the learned noise, [h, h'], or fresh noise for n pictures, [n, 1, h, h']."""
         if not isinstance(noise, torch.Generator):
             return self.noise_const
         fresh = torch.randn(n, 1, *self.noise_const.shape, generator=noise, device=noise.device)
@@ -126,7 +127,7 @@ class ToRGB(nn.Module):
         self.clamp = config.conv_clamp
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Map features [N, C, h, h] to RGB [N, 3, h, h] in the type of w.
+        """Map features [N, C, h, h'] to RGB [N, 3, h, h'] in the type of w.
 
         Three output channels make the modulated weights, [N, 3, C], far smaller than the features,
         so here they are what is scaled.
@@ -151,7 +152,7 @@ class Shortcut(nn.Module):
         self.gain = gain / math.sqrt(inputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map features [N, C, h, h] to [N, C', h, h]."""
+        """Map features [N, C, h, h'] to [N, C', h, h']."""
         return functional.conv2d(x, (self.weight * self.gain).to(x.dtype))
 
     if TYPE_CHECKING:
@@ -220,14 +221,14 @@ def upsampling_conv(x: Tensor, weight: Tensor, taps: Tensor) -> Tensor:
     return functional.conv2d(x, kernel, padding=1, groups=channels)
 
 
-def upsample(x: Tensor, doubling: Tensor) -> Tensor:
-    """Double the size of [N, C, h, h] without convolving.
+def upsample(x: Tensor, down: Tensor, across: Tensor) -> Tensor:
+    """Double the size of [N, C, h, h'] without convolving.
 
     Zeros between the pixels, then the filter: linear along rows and along columns, so a small
-    matrix from either side does it. For a few channels that is the fastest way.
+    matrix from either side does it: `down` the columns, `across` the rows. For a few channels that
+    is the fastest way.
     """
-    doubling = doubling.to(x.dtype)
-    return doubling @ x @ doubling.T
+    return down.to(x.dtype) @ x @ across.to(x.dtype).T
 
 
 def doubling_matrix(size: int) -> Tensor:

@@ -50,10 +50,11 @@ class Synthesis(NamedTuple):
 
     Attributes
     ----------
-    image : Tensor, shape [N, 3, r, r]
-        RGB, nominally in [-1, 1]; r is the resolution of the last block that ran. It has no
-        channels, [N, 0, r, r], where synthesis stopped before the first ToRGB.
-    features : dict of int to Tensor, shape [N, C, r, r]
+    image : Tensor, shape [N, 3, r, r']
+        RGB, nominally in [-1, 1]; r is the resolution of the last block that ran, r' its width,
+        which is r too where pictures are square. It has no channels, [N, 0, r, r'], where
+        synthesis stopped before the first ToRGB.
+    features : dict of int to Tensor, shape [N, C, r, r']
         The output of every tapped block, by its resolution.
     """
 
@@ -76,6 +77,8 @@ class Generator(nn.Module):
         ``mapping(z, labels=None, *, truncation=1.0) -> ws``
     synthesis : SynthesisNetwork
         ``synthesis(ws, *, until=None, taps=(), noise="const", dtype=None) -> Synthesis``
+    height, width : int
+        Of the picture, in pixels; `resolution` is the height.
     recommended : dict
         Options found to suit these weights, by editing method: ``{"drag": {...}}``. Saved along.
     """
@@ -89,6 +92,7 @@ class Generator(nn.Module):
         self.z_dim, self.w_dim = config.z_dim, config.w_dim
         self.num_ws, self.num_labels = config.num_ws, config.num_labels
         self.resolution, self.block_resolutions = config.resolution, config.block_resolutions
+        self.height, self.width = config.resolution, config.width
         self.recommended: dict[str, dict[str, object]] = {}
 
     @property
@@ -104,7 +108,7 @@ class Generator(nn.Module):
         truncation: float = 1.0,
         noise: Noise = "const",
     ) -> Tensor:
-        """Make pictures, [N, 3, resolution, resolution], from z, [N, z_dim]."""
+        """Make pictures, [N, 3, height, width], from z, [N, z_dim]."""
         ws = self.mapping(z, labels, truncation=truncation)
         return self.synthesis(ws, noise=noise).image
 
@@ -122,12 +126,15 @@ class Mapping(nn.Module):
         self.config = config
         inputs = config.z_dim
         if config.num_labels:
-            self.embed = Dense(config.num_labels, config.w_dim, rng)
-            inputs += config.w_dim
+            embedded = config.embed_width or config.w_dim
+            self.embed = Dense(config.num_labels, embedded, rng)
+            inputs += embedded
         for i in range(config.mapping_layers):
-            layer = Dense(inputs, config.w_dim, rng, learning_rate=0.01)
+            is_last = i == config.mapping_layers - 1
+            outputs = config.w_dim if is_last else config.mapping_width or config.w_dim
+            layer = Dense(inputs, outputs, rng, learning_rate=config.mapping_learning_rate)
             self.add_module(f"fc{i}", layer)
-            inputs = config.w_dim
+            inputs = outputs
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
 
     def forward(
@@ -271,7 +278,7 @@ class SynthesisNetwork(nn.Module):
             if resolution in taps:
                 features[resolution] = x
         if image is None:
-            image = ws.new_empty(len(ws), 0, last, last)
+            image = ws.new_empty(len(ws), 0, last, config.width_at(last))
         return Synthesis(image, features)
 
     if TYPE_CHECKING:
@@ -306,7 +313,8 @@ class FirstBlock(nn.Module):
     def __init__(self, config: StyleGAN2Config, rng: torch.Generator) -> None:
         super().__init__()
         channels = config.channels(SMALLEST)
-        self.const = nn.Parameter(torch.randn(channels, SMALLEST, SMALLEST, generator=rng))
+        size = SMALLEST, config.width_at(SMALLEST)
+        self.const = nn.Parameter(torch.randn(channels, *size, generator=rng))
         self.register_buffer("resample_filter", binomial_filter())
         self.conv1 = StyledConv(config, channels, SMALLEST, rng)
         self.torgb = ToRGB(config, SMALLEST, rng) if config.has_rgb(SMALLEST) else None
@@ -314,7 +322,7 @@ class FirstBlock(nn.Module):
     def forward(
         self, rows: tuple[Tensor, ...], noise: Noise, dtype: torch.dtype
     ) -> tuple[Tensor, Tensor | None]:
-        """Return features [N, C, 4, 4] and RGB [N, 3, 4, 4], if this block makes any."""
+        """Return features [N, C, 4, 4'] and RGB [N, 3, 4, 4'], if this block makes any."""
         x = self.const.to(dtype).expand(len(rows[0]), -1, -1, -1)
         # Channels last is what the filters after a transposed convolution are fastest in.
         x = self.conv1(channels_last(x), rows[0], noise)
@@ -328,6 +336,7 @@ class Block(nn.Module):
     """A convolution that doubles the size, one that keeps it, and perhaps RGB or a shortcut."""
 
     doubling: Tensor
+    doubling_across: Tensor
 
     def __init__(self, config: StyleGAN2Config, resolution: int, rng: torch.Generator) -> None:
         super().__init__()
@@ -336,7 +345,10 @@ class Block(nn.Module):
         # The sum of two paths has twice the variance, so each is scaled by sqrt(1/2).
         gain = math.sqrt(0.5) if residual else 1.0
         self.register_buffer("resample_filter", binomial_filter())
-        self.register_buffer("doubling", doubling_matrix(resolution // 2), persistent=False)
+        # By the number of pixels in a column of the input, and in a row.
+        down, across = resolution // 2, config.width_at(resolution // 2)
+        self.register_buffer("doubling", doubling_matrix(down), persistent=False)
+        self.register_buffer("doubling_across", doubling_matrix(across), persistent=False)
         self.conv0 = StyledConv(config, inputs, resolution, rng, upsamples=True)
         self.conv1 = StyledConv(config, outputs, resolution, rng, gain=gain)
         self.torgb = ToRGB(config, resolution, rng) if config.has_rgb(resolution) else None
@@ -346,17 +358,21 @@ class Block(nn.Module):
         self, x: Tensor, image: Tensor | None, rows: tuple[Tensor, ...], noise: Noise
     ) -> tuple[Tensor, Tensor | None]:
         """Map features and RGB of size r/2 to those of size r."""
-        shortcut = None if self.skip is None else upsample(self.skip(x), self.doubling)
+        shortcut = None if self.skip is None else self.upsampled(self.skip(x))
         x = self.conv0(x, rows[0], noise)
         x = self.conv1(x, rows[1], noise)
         if shortcut is not None:
             x = x + shortcut
         if image is not None:
-            image = upsample(image, self.doubling)
+            image = self.upsampled(image)
         if self.torgb is not None:
             rgb = self.torgb(x, rows[2])
             image = rgb if image is None else image + rgb
         return x, image
+
+    def upsampled(self, x: Tensor) -> Tensor:
+        """Double the size of [N, C, r/2, r'/2] without convolving."""
+        return upsample(x, self.doubling, self.doubling_across)
 
     if TYPE_CHECKING:
         __call__ = forward

@@ -211,15 +211,37 @@ def slow_synthesis(generator: Generator, ws: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("clamp", [None, 0.8])
-def test_equals_the_equations_written_out(architecture, clamp):
-    config = dataclasses.replace(TINY, architecture=architecture, conv_clamp=clamp)
+@pytest.mark.parametrize(
+    "others",
+    [{}, {"conv_clamp": 0.8}, {"base_width": 2}, {"base_width": 7, "block_channels": (5, 7, 3, 6)}],
+    ids=str,
+)
+def test_equals_the_equations_written_out(architecture, others):
+    config = dataclasses.replace(TINY, architecture=architecture, **others)
     generator = make(config).double()
     ws = normal(2, config.num_ws, config.w_dim).double()
     image = generator.synthesis(ws).image
     assert image.dtype == torch.float64
+    assert image.shape == (2, 3, generator.height, generator.width)
     for i in range(2):
         assert relative_error(image[i], slow_synthesis(generator, ws[i])) < 1e-12
+
+
+def test_mapping_equals_the_equations_written_out():
+    config = dataclasses.replace(
+        TINY, num_labels=3, mapping_layers=3, mapping_width=7, embed_width=5,
+        mapping_learning_rate=0.1,
+    )  # fmt: skip
+    generator = make(config).double()
+    state, z, label = generator.state_dict(), normal(config.z_dim).double(), 2
+    embedded = state["mapping.embed.weight"][:, label] / 3**0.5 + state["mapping.embed.bias"]
+    x = torch.cat([v / (v.square().mean() + 1e-8).sqrt() for v in (z, embedded)])
+    for i in range(3):
+        weight, bias = state[f"mapping.fc{i}.weight"], state[f"mapping.fc{i}.bias"]
+        x = 0.1 * (weight @ x / len(x) ** 0.5 + bias)
+        x = torch.where(x > 0, x, 0.2 * x) * 2**0.5
+    [ws] = generator.mapping(z[None], torch.eye(3)[label][None])
+    assert relative_error(ws, x.expand_as(ws)) < 1e-12
 
 
 @given(
@@ -229,10 +251,11 @@ def test_equals_the_equations_written_out(architecture, clamp):
     mapping_layers=st.integers(1, 3),
     channel_max=st.integers(1, 9),
     architecture=st.sampled_from(ARCHITECTURES),
+    base_width=st.integers(1, 6),
 )
 @settings(max_examples=25, deadline=None)
 def test_any_construction_runs(
-    resolution, w_dim, num_labels, mapping_layers, channel_max, architecture
+    resolution, w_dim, num_labels, mapping_layers, channel_max, architecture, base_width
 ):
     config = StyleGAN2Config(
         resolution=resolution,
@@ -243,16 +266,17 @@ def test_any_construction_runs(
         channel_base=2 * resolution,
         channel_max=channel_max,
         architecture=architecture,
+        base_width=base_width,
     )
     generator = Generator(config)
     labels = torch.eye(num_labels)[:1].repeat(3, 1) if num_labels else None
     ws = generator.mapping(normal(3, 5), labels)
     assert ws.shape == (3, generator.num_ws, w_dim)
     image, features = generator.synthesis(ws, taps=generator.block_resolutions)
-    assert image.shape == (3, 3, resolution, resolution)
+    assert image.shape == (3, 3, resolution, resolution * base_width // 4)
     assert image.isfinite().all()
     for r, tapped in features.items():
-        assert tapped.shape == (3, config.channels(r), r, r)
+        assert tapped.shape == (3, config.channels(r), r, r * base_width // 4)
 
 
 # ------------------------------------------------------------------------- types, noise, gradients
@@ -386,6 +410,13 @@ def test_truncation_moves_towards_the_average():
         ({"conv_clamp": 0}, "conv_clamp is 0"),
         ({"conv_clamp": float("nan")}, "conv_clamp is nan"),
         ({"conv_clamp": "256"}, "conv_clamp is '256'"),
+        ({"base_width": 17}, "base_width is 17; .* from 1 to 16"),
+        ({"block_channels": 8}, "block_channels is 8; .* 6 numbers, .* 4, 8, 16, 32, 64, 128"),
+        ({"block_channels": (8, 8)}, r"block_channels is \(8, 8\)"),
+        ({"block_channels": [8, 8, 0, 8, 8, 8]}, "block_channels of block 16 is 0"),
+        ({"mapping_width": 0}, "mapping_width is 0"),
+        ({"embed_width": 1.5}, r"embed_width is 1\.5"),
+        ({"mapping_learning_rate": 0}, "mapping_learning_rate is 0"),
     ],
 )
 def test_bad_constructions_are_refused(arguments, said):
@@ -407,7 +438,7 @@ def test_constructions_from_anywhere_are_accepted_or_refused(arguments):
     else:
         message = None
     if message is None:
-        assert json.loads(json.dumps(dataclasses.asdict(config))) == dataclasses.asdict(config)
+        assert StyleGAN2Config(**json.loads(json.dumps(dataclasses.asdict(config)))) == config
         assert config.channels(config.resolution) >= 1
     else:
         assert any(name in message for name in arguments)
