@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from nbdrag import cli
-from nbdrag.generators.checkpoint import generator_hash, save_generator
+from nbdrag.generators.checkpoint import save_generator
+from nbdrag.generators.identity import generator_hash
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.generators.zoo import load_generator
 from nbdrag.runtime.pictures import to_pil

@@ -10,7 +10,6 @@ damaged or absurd file costs a message, not a kernel.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
@@ -22,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from nbdrag.generators.identity import half_precision
 from nbdrag.generators.layers import binomial_filter
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 
@@ -106,33 +106,7 @@ def read_generator(path: str | PathLike[str]) -> Generator:
     return generator.eval().requires_grad_(False)
 
 
-def generator_hash(generator: Generator) -> str:
-    """Identify a generator by construction and weights.
-
-    Weights count as they would be saved, so a generator and its file agree.
-
-    Returns
-    -------
-    str
-        The first 16 hexadecimal digits of a SHA-256.
-    """
-    digest = hashlib.sha256(config_json(generator).encode())
-    for name, tensor in half_precision(generator).items():
-        digest.update(name.encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
 # ------------------------------------------------------------------------------------ the pieces
-
-
-def half_precision(generator: Generator) -> dict[str, Tensor]:
-    """Give all parameters and buffers in float16, on the CPU."""
-    state: dict[str, Tensor] = generator.state_dict()
-    return {
-        name: tensor.detach().to("cpu", torch.float16).contiguous()
-        for name, tensor in state.items()
-    }
 
 
 def config_json(generator: Generator) -> str:

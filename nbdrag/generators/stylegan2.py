@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nbdrag.generators.config import SMALLEST, StyleGAN2Config
+from nbdrag.generators.identity import generator_hash, summary
 from nbdrag.generators.layers import (
     RELU_GAIN,
     SLOPE,
@@ -41,6 +42,7 @@ from nbdrag.generators.layers import (
     doubling_matrix,
     upsample,
 )
+from nbdrag.generators.sheet import sheet_png
 
 __all__ = ["Generator", "Noise", "StyleGAN2Config", "Synthesis"]
 
@@ -79,6 +81,8 @@ class Generator(nn.Module):
         ``synthesis(ws, *, until=None, taps=(), noise="const", dtype=None) -> Synthesis``
     height, width : int
         Of the picture, in pixels; `resolution` is the height.
+    source : str
+        Where the weights come from, such as "ffhq-512"; empty if nobody said.
     recommended : dict
         Options found to suit these weights, by editing method: ``{"drag": {...}}``. Saved along.
     """
@@ -93,12 +97,25 @@ class Generator(nn.Module):
         self.num_ws, self.num_labels = config.num_ws, config.num_labels
         self.resolution, self.block_resolutions = config.resolution, config.block_resolutions
         self.height, self.width = config.resolution, config.width
+        self.source = ""
         self.recommended: dict[str, dict[str, object]] = {}
 
     @property
     def w_avg(self) -> Tensor:
         """Mean of w over all z, shape [w_dim]: the centre that truncation pulls towards."""
         return self.mapping.w_avg
+
+    @property
+    def content_hash(self) -> str:
+        """Identify construction and weights: 16 hexadecimal digits, computed anew at every call."""
+        return generator_hash(self)
+
+    def __repr__(self) -> str:
+        return summary(self)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        """What a notebook shows: a small sheet of samples."""
+        return {"text/plain": repr(self), "image/png": sheet_png(self)}
 
     def forward(
         self,

@@ -27,7 +27,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from nbdrag.editing.inputs import check_ws
-from nbdrag.generators.checkpoint import generator_hash
+from nbdrag.generators.identity import generator_hash
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.script import script
 from nbdrag.runtime.wishes import Edit, OptionValue, Start, Wish, begin, method
@@ -48,7 +48,7 @@ class Recipe:
     generator : str
         Its name, or its path, as `load_generator` takes it.
     generator_hash : str
-        See `nbdrag.generators.checkpoint.generator_hash`.
+        See `nbdrag.generators.identity.generator_hash`.
     start : Sampled or Given
     ws : Tensor, shape [num_ws, w_dim]
         The latent at the start.

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
 from nbdrag import toonfaces
+from nbdrag.generators.sheet import tiled, to_bytes
 
 Bytes = NDArray[np.uint8]
 
@@ -66,17 +66,8 @@ def take(pool: Bytes, indices: Tensor, size: int, device: torch.device) -> Tenso
     return functional.avg_pool2d(images, pool.shape[-1] // size)
 
 
-def to_bytes(images: Tensor) -> Bytes:
-    """Quantise pictures in [-1, 1], rounding to the nearest of 256 levels."""
-    quantised: Bytes = images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-    return quantised
-
-
 def save_sheet(path: Path, images: Tensor, *, columns: int) -> None:
     """Write pictures [N, 3, S, S] as one PNG, row by row; a crash leaves the old sheet whole."""
-    n, _, size, _ = images.shape
-    tiles = to_bytes(images).reshape(n // columns, columns, 3, size, size)
-    sheet = tiles.transpose(0, 3, 1, 4, 2).reshape(-1, columns * size, 3)
     unfinished = path.with_name("unfinished-" + path.name)
-    Image.fromarray(sheet).save(unfinished)
+    tiled(images, columns=columns).save(unfinished)
     unfinished.replace(path)

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from nbdrag.editing.draggan import DragOptions, DragStep
 from nbdrag.editing.inputs import check_ws
-from nbdrag.generators.checkpoint import generator_hash
+from nbdrag.generators.identity import generator_hash
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime import pictures
 from nbdrag.runtime.frames import Picture

@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 
 from nbdrag.editing.draggan import DragOptions
 from nbdrag.editing.step import Step
-from nbdrag.generators.checkpoint import generator_hash, save_generator
+from nbdrag.generators.checkpoint import save_generator
+from nbdrag.generators.identity import generator_hash
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.generators.zoo import load_generator
 from nbdrag.runtime import pictures

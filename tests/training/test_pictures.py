@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from nbdrag import toonfaces
-from nbdrag.training.pictures import open_pool, save_sheet, take, to_bytes
+from nbdrag.training.pictures import open_pool, save_sheet, take
 
 
 def test_the_pool_holds_renders(tmp_path: Path) -> None:
@@ -43,11 +43,6 @@ def test_a_pool_that_does_not_fit_is_refused(tmp_path: Path, count: int, size: i
     open_pool(path, count=4, size=16)
     with pytest.raises(ValueError, match="Delete it to have it drawn anew"):
         open_pool(path, count=count, size=size)
-
-
-def test_bytes_round_and_clamp() -> None:
-    values = to_bytes(torch.tensor([-2.0, -1.0, 0.0, 0.999, 1.0, 3.0]))
-    assert values.tolist() == [0, 0, 128, 255, 255, 255]
 
 
 def test_a_sheet_reads_like_text(tmp_path: Path) -> None:
