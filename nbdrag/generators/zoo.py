@@ -1,29 +1,216 @@
-"""Generators by name."""
+"""Generators by name, path or address.
+
+The table below says where the weights that others have published are to be had, and under which
+licence; to keep to that is up to who uses them. Nothing is fetched before it is asked for.
+"""
 
 from __future__ import annotations
 
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
 from os import PathLike, fspath
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from nbdrag.generators.checkpoint import read_generator
+from nbdrag.generators.checkpoint import CheckpointError, read_generator
+from nbdrag.generators.download import cached, fetch
+from nbdrag.generators.progress import Progress, drawn
 from nbdrag.generators.stylegan2 import Generator
 
 ASSETS = Path(__file__).parent.parent / "assets"
-PACKAGED = ("toonfaces-128",)  # one .safetensors each
+
+NVIDIA = "NVIDIA, non-commercial"  # the NVIDIA Source Code License-NC
+NGC = "https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/versions/1/files"
+CONFIG_F = "https://nvlabs-fi-cdn.nvidia.com/stylegan2/networks"
+SELF_DISTILLED = "https://storage.googleapis.com/self-distilled-stylegan"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A generator with a name.
+
+    Attributes
+    ----------
+    name : str
+        What `load_generator` knows it by; ends in its height.
+    title : str
+        What it draws.
+    resolution : int
+        Height of its pictures, in pixels. All of these are square.
+    source : str
+        Who trained it.
+    licence : str
+        Of the weights.
+    url : str, optional
+        Where it is to be had; None for what comes with the package.
+    size : int, optional
+        Of the file, in bytes, where known before the download.
+    sha256 : str, optional
+        Of the file. No publisher tells: None means that the first download counts.
+    """
+
+    name: str
+    title: str
+    resolution: int
+    source: str
+    licence: str
+    url: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+
+    @property
+    def file(self) -> Path:
+        """Where its file is, or would be after a download."""
+        return cached(self.url) if self.url else ASSETS / f"{self.name}.safetensors"
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether it can be loaded without a download."""
+        return self.file.is_file()
+
+    @property
+    def file_size(self) -> int | None:
+        """How large its file is: the one at hand, or the one to download where that is known."""
+        return self.file.stat().st_size if self.at_hand else self.size
+
+    @property
+    def whereabouts(self) -> str:
+        """Where it is, and how large: "packaged, 2.4 MB", "in the cache, ..." or "to download"."""
+        place = "in the cache" if self.at_hand else "to download"
+        place = place if self.url else "packaged"
+        return place + (f", {self.file_size / 1e6:.3g} MB" if self.file_size else "")
+
+
+def _ours() -> Iterator[Known]:
+    yield Known("toonfaces-128", "drawn portraits", 128, "nbdrag", "Apache-2.0")
+
+
+def _adaptive_augmentation() -> Iterator[Known]:
+    """Karras et al., 2020, as published anew with Alias-Free GANs."""
+    for data, resolution, title in (
+        ("ffhq", 1024, "faces"),
+        ("ffhq", 512, "faces"),
+        ("ffhq", 256, "faces"),
+        ("ffhqu", 1024, "faces, unaligned"),
+        ("ffhqu", 256, "faces, unaligned"),
+        ("celebahq", 256, "faces of celebrities"),
+        ("metfaces", 1024, "faces in paintings"),
+        ("metfacesu", 1024, "faces in paintings, unaligned"),
+        ("afhqcat", 512, "cats"),
+        ("afhqdog", 512, "dogs"),
+        ("afhqwild", 512, "wild animals"),
+        ("afhqv2", 512, "cats, dogs and wild animals"),
+        ("lsundog", 256, "dogs, at any distance"),
+        ("brecahad", 512, "breast tissue under the microscope"),
+        ("cifar10", 32, "ten classes of things"),
+    ):
+        url = f"{NGC}/stylegan2-{data}-{resolution}x{resolution}.pkl"
+        source = "NVIDIA, StyleGAN2-ADA"
+        yield Known(f"{data}-{resolution}", title, resolution, source, NVIDIA, url)
+
+
+def _config_f() -> Iterator[Known]:
+    """Karras et al., CVPR 2020: TensorFlow's files."""
+    for name, file, resolution, title in (
+        ("ffhq-1024-config-f", "ffhq", 1024, "faces"),
+        ("lsuncar-512", "car", 512, "cars"),
+        ("lsuncat-256", "cat", 256, "cats, at any distance"),
+        ("lsunchurch-256", "church", 256, "churches"),
+        ("lsunhorse-256", "horse", 256, "horses, at any distance"),
+    ):
+        url = f"{CONFIG_F}/stylegan2-{file}-config-f.pkl"
+        yield Known(name, title, resolution, "NVIDIA, StyleGAN2", NVIDIA, url)
+
+
+def _self_distilled() -> Iterator[Known]:
+    """Mokady et al., SIGGRAPH 2022: trained on photos from the internet."""
+    for data, resolution, title in (
+        ("dogs", 1024, "dogs"),
+        ("elephants", 512, "elephants"),
+        ("lions", 512, "lions"),
+        ("giraffes", 512, "giraffes"),
+        ("parrots", 512, "parrots"),
+        ("horses", 256, "horses"),
+        ("bicycles", 256, "bicycles"),
+    ):
+        url = f"{SELF_DISTILLED}/{data}_{resolution}_pytorch.pkl"
+        name = f"{data}-{resolution}"
+        yield Known(name, title, resolution, "Self-Distilled StyleGAN", "Apache-2.0", url)
+
+
+ZOO = {
+    known.name: known
+    for group in (_ours, _adaptive_augmentation, _config_f, _self_distilled)
+    for known in group()
+}
+"""Every generator with a name, by its name."""
+
+
+# ------------------------------------------------------------------------------------------ listing
+
+
+class Names(list[str]):
+    """Names of generators, shown as a table: aligned text, or HTML in a notebook."""
+
+    def __repr__(self) -> str:
+        rows = self._rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join(map(str.ljust, row, widths)).rstrip()  # columns as wide as they need
+            for row in rows
+        )
+
+    def _repr_html_(self) -> str:
+        head, *body = ([html.escape(cell) for cell in row] for row in self._rows())
+        lines = [f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in body]
+        return (
+            f"<table><thead><tr><th>{'</th><th>'.join(head)}</th></tr></thead>"
+            f"<tbody>{''.join(lines)}</tbody></table>"
+        )
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        known = [ZOO[name] for name in self]
+        head = ("name", "pixels", "draws", "source", "licence", "where")
+        return [
+            head,
+            *(
+                (k.name, str(k.resolution), k.title, k.source, k.licence, k.whereabouts)
+                for k in known
+            ),
+        ]
 
 
 def list_generators() -> list[str]:
-    """Names that `load_generator` knows."""
-    return list(PACKAGED)
+    """Names that `load_generator` knows.
+
+    Returns
+    -------
+    list of str
+        Shown as a table of what they draw, how large, who trained them, under which licence, and
+        whether they are at hand or have to be downloaded.
+    """
+    return Names(ZOO)
 
 
-def load_generator(name_or_path: str | PathLike[str] = "toonfaces-128") -> Generator:
-    """Load a generator, by name or from a file.
+# ------------------------------------------------------------------------------------------ loading
+
+
+def load_generator(
+    source: str | PathLike[str] = "toonfaces-128", *, progress: Progress | None = None
+) -> Generator:
+    """Load a generator, by name, from a file or from an address.
 
     Parameters
     ----------
-    name_or_path : str or path-like
-        One of `list_generators`, or a .safetensors file written by `save_generator`.
+    source : str or path-like
+        One of `list_generators`; the path of a checkpoint; its address (``https://...``); or
+        ``"hf:owner/name/file"``, a file on the Hugging Face Hub.
+    progress : callable, optional
+        Called with what is going on and the fraction of it that is done, None where nobody
+        knows. What it raises ends the loading and goes through; what has been downloaded by
+        then is kept, and the next call goes on from there. Default: a bar is drawn.
 
     Returns
     -------
@@ -32,17 +219,34 @@ def load_generator(name_or_path: str | PathLike[str] = "toonfaces-128") -> Gener
 
     Raises
     ------
-    ValueError
-        If it is neither a known name nor a file.
     CheckpointError
-        If the file holds no generator.
+        A `ValueError`. If nothing goes by that name, it could not be downloaded, or the file
+        holds no generator.
     """
-    name = fspath(name_or_path)
-    if name in PACKAGED:
-        return read_generator(ASSETS / f"{name}.safetensors")
-    if name.endswith(".safetensors") or Path(name).is_file():
-        return read_generator(name)
-    raise ValueError(
-        f"there is no generator {name!r}. Known names: {', '.join(PACKAGED)}; or give the path of "
-        f"a .safetensors file."
-    )
+    with drawn(progress) as tell:
+        path = find_file(source, tell)
+        tell(f"reading {path.name}", None)
+        return read_generator(path)
+
+
+def find_file(source: str | PathLike[str], progress: Progress) -> Path:
+    """Give the file that holds a generator, after a download if need be."""
+    name = fspath(source)
+    if name in ZOO and not isinstance(source, PurePath):
+        known = ZOO[name]
+        return fetch(known.url, known.sha256, progress) if known.url else known.file
+    if re.match(r"[a-z][a-z0-9+.-]*://", name, re.IGNORECASE):
+        return fetch(name, None, progress)
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    raise CheckpointError(missing(name, path))
+
+
+def missing(name: str, path: Path) -> str:
+    """Say that there is no such generator, and what comes close."""
+    is_path = path.suffix or path.name != name
+    what = f"there is no file {name!r}" if is_path else f"there is no generator {name!r}"
+    near = get_close_matches(name.lower(), ZOO, n=3)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
+    return f"{what}{hint} Known names: {', '.join(ZOO)}; or give the path of a file."

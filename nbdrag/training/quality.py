@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from nbdrag.generators.stylegan2 import Generator
-from nbdrag.generators.zoo import ASSETS, PACKAGED, load_generator
+from nbdrag.generators.zoo import ZOO, load_generator
 from nbdrag.metrics import frechet_distance, precision_recall
 from nbdrag.toonfaces import render, sample_factors
 from nbdrag.toonfaces.reader import Reader, load_reader
@@ -86,7 +86,7 @@ def _blur(image: Tensor) -> Tensor:
 
 def training_of(generator: str) -> dict[str, object]:
     """How a generator was trained, as far as its file says."""
-    path = ASSETS / f"{generator}.safetensors" if generator in PACKAGED else Path(generator)
+    path = ZOO[generator].file if generator in ZOO else Path(generator)
     with safe_open(path, framework="pt") as file:
         training = json.loads((file.metadata() or {}).get("training", "{}"))
     if not training:
