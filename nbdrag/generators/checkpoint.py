@@ -1,39 +1,84 @@
-"""Generators in files: one .safetensors holds the weights in half precision and the construction.
+"""Generators in files: reading one of any known kind, and writing our own.
 
-The file's metadata carries the construction as JSON under "config", beside whatever else the
-writer wants remembered (how it was trained, say). Reading trusts nothing: the construction is
-checked first, and only when every name and shape in the file agrees with it is memory taken. So a
-damaged or absurd file costs a message, not a kernel.
-
-.safetensors files contain no code; reading one runs none.
+Reading trusts nothing. What kind of file it is shows in its content, not in its name; the
+construction is checked first, and only when every name and shape in the file agrees with it is
+memory taken. So a damaged or absurd file costs a message, not a kernel; and whatever code a file
+may carry, none of it runs (see `nbdrag.generators.formats`).
 """
 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
 from os import PathLike
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
 
-from nbdrag.generators.identity import half_precision
+from nbdrag.generators.errors import CheckpointError
+from nbdrag.generators.formats import Checkpoint, read_checkpoint
 from nbdrag.generators.layers import binomial_filter
-from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
+from nbdrag.generators.saved import Recommended, config_json, is_saved, read_saved
+from nbdrag.generators.stylegan2 import Generator
+
+__all__ = ["CheckpointError", "read_generator", "save_generator"]
 
 
-class CheckpointError(ValueError):
-    """A file is no generator; the message says why."""
+def read_generator(path: str | PathLike[str]) -> Generator:
+    """Read a generator from a file, in float32, frozen, on the CPU.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that `save_generator` wrote, or one of the kinds that
+        `nbdrag.generators.formats` lists, under any name.
+
+    Returns
+    -------
+    Generator
+        In evaluation mode, its parameters requiring no gradients.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such file, it is damaged or of another kind, or tensors are missing, unknown,
+        of another shape, or of a type that weights can't have.
+
+    Warns
+    -----
+    UserWarning
+        If weights are not finite, or something had to be filled in.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise CheckpointError(f"{str(path)!r} is a folder; name the file in it.")
+    if not path.is_file():
+        raise CheckpointError(f"there is no file {str(path)!r}.")
+    recommended: Recommended = {}
+    if is_saved(path):
+        found, recommended = read_saved(path)
+    else:
+        found = read_checkpoint(path)
+    account_for(path, found)
+    check_values(path, found)
+    for note in found.notes:
+        warnings.warn(f"{path.name}: {note}", stacklevel=2)
+    generator = Generator(found.config)
+    generator.load_state_dict(found.weights)
+    generator.source, generator.recommended = path.name, recommended
+    return generator.eval().requires_grad_(False)
 
 
 def save_generator(
-    generator: Generator, path: str | PathLike[str], metadata: Mapping[str, str] | None = None
+    generator: Generator,
+    path: str | PathLike[str],
+    metadata: Mapping[str, str] | None = None,
+    *,
+    dtype: torch.dtype = torch.float16,
 ) -> None:
-    """Write a generator as .safetensors, in half precision.
+    """Write a generator as .safetensors.
 
     The file is complete or not there: it is written beside its place and then moved.
 
@@ -44,120 +89,47 @@ def save_generator(
         Ends in ``.safetensors``. An existing file is replaced.
     metadata : mapping of str to str, optional
         What else to keep in the file's metadata; "config" and "recommended" are taken.
+    dtype : torch.dtype
+        Of the weights in the file. Half precision changes pictures by less than a level of their
+        256; with float32 they are identical.
 
     Raises
     ------
     ValueError
         If the name ends otherwise, a taken name is among the metadata, or a weight is not finite
-        in half precision.
+        in that type.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
         raise ValueError(f"path is {str(path)!r}; it must end in .safetensors.")
-    own = {"config": config_json(generator), "recommended": json.dumps(generator.recommended)}
+    own = {
+        "config": config_json(generator.config),
+        "recommended": json.dumps(generator.recommended),
+    }
     if taken := own.keys() & (metadata or {}).keys():
         raise ValueError(f'metadata contains "{min(taken)}", which the generator itself fills in.')
-    tensors = half_precision(generator)
+    state = generator.state_dict()
+    tensors = {name: t.detach().to("cpu", dtype).contiguous() for name, t in state.items()}
     lost = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if lost:
-        raise ValueError(f"weights not finite in half precision: {listing(lost)}.")
+        raise ValueError(f"weights not finite in {dtype}: {listing(lost)}.")
     unfinished = path.with_name(path.name + ".part")
-    unfinished.write_bytes(save(tensors, {**(metadata or {}), **own}))
-    unfinished.replace(path)
-
-
-def read_generator(path: str | PathLike[str]) -> Generator:
-    """Read a generator from .safetensors, in float32, frozen, on the CPU.
-
-    Parameters
-    ----------
-    path : path-like
-        Written by `save_generator`.
-
-    Returns
-    -------
-    Generator
-        In evaluation mode, its parameters requiring no gradients.
-
-    Raises
-    ------
-    CheckpointError
-        If there is no such file, it is damaged or of another kind, or tensors are missing,
-        unknown, of another shape, or not finite.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"there is no file {str(path)!r}.")
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            config = parse_config(path, metadata)
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            compare(path, shapes, config)
-            weights = {name: file.get_tensor(name) for name in shapes}
-    except SafetensorError as error:
-        raise CheckpointError(
-            f"{path.name} is damaged, or no .safetensors file ({error}); fetch it anew."
-        ) from None
-    check_values(path, weights)
-    generator = Generator(config)
-    generator.load_state_dict(weights)
-    generator.recommended = parse_recommended(path, metadata)
-    return generator.eval().requires_grad_(False)
+        unfinished.write_bytes(save(tensors, {**(metadata or {}), **own}))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 # ------------------------------------------------------------------------------------ the pieces
 
 
-def config_json(generator: Generator) -> str:
-    """Give the construction as JSON, always in the same order."""
-    return json.dumps(asdict(generator.config))
-
-
-def parse_config(path: Path, metadata: Mapping[str, str]) -> StyleGAN2Config:
-    """Read the construction from a file's metadata."""
-    if "config" not in metadata:
-        raise CheckpointError(
-            f'{path.name} is no generator of ours: its metadata have no "config". '
-            f"Files written by save_generator have one."
-        )
-    try:
-        values = json.loads(metadata["config"])
-    except (ValueError, RecursionError):
-        raise CheckpointError(f'{path.name}: "config" in its metadata is no JSON.') from None
-    known = [field.name for field in fields(StyleGAN2Config)]
-    if not isinstance(values, dict) or not set(values) <= set(known):
-        raise CheckpointError(
-            f'{path.name}: "config" in its metadata must be an object with no other keys than '
-            f"{', '.join(known)}."
-        )
-    try:
-        return StyleGAN2Config(**values)
-    except ValueError as error:
-        raise CheckpointError(f"{path.name}: {error}") from None
-
-
-def parse_recommended(path: Path, metadata: Mapping[str, str]) -> dict[str, dict[str, object]]:
-    """Read the options that come with the weights; they are checked where they are used."""
-    try:
-        recommended = json.loads(metadata.get("recommended", "{}"))
-    except (ValueError, RecursionError):
-        raise CheckpointError(f"{path.name} recommends options that are no JSON.") from None
-    if not isinstance(recommended, dict) or not all(
-        isinstance(options, dict) for options in recommended.values()
-    ):
-        raise CheckpointError(
-            f"{path.name} recommends something else than options by method, as in "
-            '{"drag": {"learning_rate": 0.02}}.'
-        )
-    return recommended
-
-
-def compare(path: Path, shapes: Mapping[str, tuple[int, ...]], config: StyleGAN2Config) -> None:
-    """Account for every tensor of a file, by name and shape."""
+def account_for(path: Path, found: Checkpoint) -> None:
+    """Compare every tensor of a file with the construction, by name and shape."""
     with torch.device("meta"):  # no memory, however large
-        generator = Generator(config)
+        generator = Generator(found.config)
     expected = {name: tuple(tensor.shape) for name, tensor in generator.state_dict().items()}
+    shapes = {name: tuple(tensor.shape) for name, tensor in found.weights.items()}
     faults = []
     if missing := [name for name in expected if name not in shapes]:
         faults.append(f"missing: {listing(missing)}")
@@ -168,26 +140,31 @@ def compare(path: Path, shapes: Mapping[str, tuple[int, ...]], config: StyleGAN2
         described = [f"{name} {shapes[name]} instead of {expected[name]}" for name in misshapen]
         faults.append(f"of another shape: {listing(described)}")
     if faults:
-        raise CheckpointError(f"{path.name} does not fit its own config; {'; '.join(faults)}.")
-
-
-def check_values(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """Refuse weights not finite in float32, and resampling filters other than ours."""
-    strange = [
-        name
-        for name, tensor in weights.items()
-        if not tensor.is_floating_point() or not tensor.float().isfinite().all()
-    ]
-    if strange:
         raise CheckpointError(
-            f"{path.name} holds values that are not finite in {listing(strange)}."
+            f"{path.name} ({found.kind}) does not hold the weights of the generator that it "
+            f"describes; {'; '.join(faults)}."
+        )
+
+
+def check_values(path: Path, found: Checkpoint) -> None:
+    """Refuse what is no weight and filters other than ours; warn of what is not finite."""
+    if strange := [n for n, tensor in found.weights.items() if not tensor.is_floating_point()]:
+        raise CheckpointError(
+            f"{path.name} holds whole numbers where weights should be, in {listing(strange)}."
         )
     ours = binomial_filter()
-    filters = {name: t for name, t in weights.items() if name.endswith("resample_filter")}
-    if other := [name for name, tensor in filters.items() if not torch.equal(tensor.float(), ours)]:
+    filters = {name: t for name, t in found.weights.items() if name.endswith("resample_filter")}
+    if other := [name for name, t in filters.items() if not torch.allclose(t.float(), ours)]:
         raise CheckpointError(
             f"{path.name} resamples with another filter than [1, 3, 3, 1] in {listing(other)}; "
             f"such generators are not supported."
+        )
+    damaged = [n for n, tensor in found.weights.items() if not tensor.float().isfinite().all()]
+    if damaged:
+        warnings.warn(
+            f"{path.name} holds values that are not finite in float32, in {listing(damaged)}: its "
+            f"training may have failed, and pictures may be black or missing.",
+            stacklevel=3,
         )
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_saving_refuses_what_could_not_be_read(tmp_path, saved):
         save_generator(generator, saved, {"config": "mine"})
     with torch.no_grad():
         generator.synthesis.b4.const[0, 0, 0] = 1e6  # beyond float16
-    with pytest.raises(ValueError, match=r"half precision: synthesis\.b4\.const"):
+    with pytest.raises(ValueError, match=r"float16: synthesis\.b4\.const"):
         save_generator(generator, saved)
     assert saved.read_bytes() == content
     assert [file.name for file in tmp_path.iterdir()] == [saved.name]
@@ -110,24 +111,29 @@ def test_long_lists_are_shortened(saved):
         read_generator(saved)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_values_that_are_not_finite_are_refused(saved, value):
-    tensors = load_file(saved)
-    tensors["mapping.fc0.bias"][1] = value
-    rewrite(saved, tensors, dataclasses.asdict(TINY))
-    with pytest.raises(CheckpointError, match=r"not finite in mapping\.fc0\.bias"):
-        read_generator(saved)
-
-
 @pytest.mark.parametrize(
-    ("dtype", "value"), [(torch.float64, 1e300), (torch.float8_e4m3fn, torch.nan)]
+    ("dtype", "value"),
+    [
+        (torch.float16, torch.nan),
+        (torch.float32, -torch.inf),
+        (torch.float64, 1e300),
+        (torch.float8_e4m3fn, torch.nan),
+    ],
 )
-def test_so_are_those_that_float32_cannot_hold(saved, dtype, value):
+def test_values_that_are_not_finite_in_float32_are_warned_of(saved, dtype, value):
     tensors = load_file(saved)
     tensors["mapping.fc0.bias"] = torch.full_like(tensors["mapping.fc0.bias"], value, dtype=dtype)
     rewrite(saved, tensors, dataclasses.asdict(TINY))
-    with pytest.raises(CheckpointError, match=r"not finite in mapping\.fc0\.bias"):
-        read_generator(saved)
+    with pytest.warns(UserWarning, match=r"not finite in float32, in mapping\.fc0\.bias"):
+        generator = read_generator(saved)
+    assert not generator.mapping.fc0.bias.isfinite().any()
+
+
+def test_float32_keeps_every_bit(tmp_path):
+    generator = Generator(TINY)
+    save_generator(generator, tmp_path / "g.safetensors", dtype=torch.float32)
+    again = read_generator(tmp_path / "g.safetensors").state_dict()
+    assert all(tensor.equal(again[name]) for name, tensor in generator.state_dict().items())
 
 
 def test_other_resampling_filters_are_refused(saved):
@@ -170,7 +176,7 @@ def test_a_gigantic_construction_costs_no_memory(saved):
     """A terabyte of weights by its config; refused before any is allocated."""
     config = {"resolution": 4096, "channel_base": 1 << 20, "channel_max": 65536, "w_dim": 65536}
     rewrite(saved, load_file(saved), config)
-    with pytest.raises(CheckpointError, match="does not fit its own config"):
+    with pytest.raises(CheckpointError, match="does not hold the weights"):
         read_generator(saved)
 
 
@@ -178,12 +184,15 @@ def test_files_of_another_kind_are_refused(tmp_path):
     path = tmp_path / "other.safetensors"
     with pytest.raises(CheckpointError, match="there is no file"):
         read_generator(path)
-    path.write_bytes(b"not a checkpoint")
+    for content in (b"not a checkpoint", b"", bytes(range(256))):
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"other\.safetensors"):
+            read_generator(path)
+    path.write_bytes((20).to_bytes(8, "little") + b"{" + b" " * 30)
     with pytest.raises(CheckpointError, match="damaged"):
         read_generator(path)
-    path.write_bytes(b"")
-    with pytest.raises(CheckpointError, match="damaged"):
-        read_generator(path)
+    with pytest.raises(CheckpointError, match="is a folder"):
+        read_generator(tmp_path)
     save_file({"weight": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match='no "config"'):
         read_generator(path)
@@ -204,11 +213,14 @@ def test_cut_and_flipped_files_are_refused_or_read_whole(saved, data):
     position = data.draw(st.integers(0, len(content) - 1) | st.integers(0, 400), label="position")
     content[position] ^= 1 << data.draw(st.integers(0, 7), label="bit")
     damaged.write_bytes(content)
-    try:
-        generator = read_generator(damaged)
-    except CheckpointError:
-        return
-    assert all(tensor.isfinite().all() for tensor in generator.state_dict().values())
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            generator = read_generator(damaged)
+        except CheckpointError:
+            return
+    finite = all(tensor.isfinite().all() for tensor in generator.state_dict().values())
+    assert finite or "not finite" in str(warned[-1].message)
 
 
 def test_recommended_options_travel_with_the_weights(tmp_path):

@@ -16,11 +16,12 @@ name of the file:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os import PathLike
+from os import PathLike, fspath
 
 from torch import Tensor
 
 from nbdrag.generators.config import StyleGAN2Config
+from nbdrag.generators.errors import CheckpointError
 
 
 @dataclass(frozen=True)
@@ -64,4 +65,4 @@ def read_checkpoint(path: str | PathLike[str]) -> Checkpoint:
         If the file is damaged, holds no StyleGAN2 generator, or one of a kind that is not
         supported; the message says what it is.
     """
-    raise NotImplementedError
+    raise CheckpointError(f"{fspath(path)!r} is no file of a supported kind.")
