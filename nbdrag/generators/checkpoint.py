@@ -20,7 +20,7 @@ from safetensors.torch import save
 from nbdrag.generators.errors import CheckpointError
 from nbdrag.generators.formats import Checkpoint, read_checkpoint
 from nbdrag.generators.layers import binomial_filter
-from nbdrag.generators.saved import Recommended, config_json, is_saved, read_saved
+from nbdrag.generators.saved import config_json, is_saved, read_saved
 from nbdrag.generators.stylegan2 import Generator
 
 __all__ = ["CheckpointError", "read_generator", "save_generator"]
@@ -52,22 +52,32 @@ def read_generator(path: str | PathLike[str]) -> Generator:
         If weights are not finite, or something had to be filled in.
     """
     path = Path(path)
+    return build(path, read_contents(path))
+
+
+def read_contents(path: Path) -> Checkpoint:
+    """Read what a file holds of a generator, and check that it is all there. See `read_generator`.
+
+    Weights still have the type that they were stored in.
+    """
     if path.is_dir():
         raise CheckpointError(f"{str(path)!r} is a folder; name the file in it.")
     if not path.is_file():
         raise CheckpointError(f"there is no file {str(path)!r}.")
-    recommended: Recommended = {}
-    if is_saved(path):
-        found, recommended = read_saved(path)
-    else:
-        found = read_checkpoint(path)
+    found = read_saved(path) if is_saved(path) else read_checkpoint(path)
     account_for(path, found)
     check_values(path, found)
     for note in found.notes:
-        warnings.warn(f"{path.name}: {note}", stacklevel=2)
+        warnings.warn(f"{path.name}: {note}", stacklevel=3)
+    return found
+
+
+def build(path: Path, found: Checkpoint) -> Generator:
+    """Make the generator whose weights have been read from `path`."""
     generator = Generator(found.config)
     generator.load_state_dict(found.weights)
-    generator.source, generator.recommended = path.name, recommended
+    generator.source = path.name
+    generator.recommended = {method: dict(wish) for method, wish in found.recommended.items()}
     return generator.eval().requires_grad_(False)
 
 
@@ -164,7 +174,7 @@ def check_values(path: Path, found: Checkpoint) -> None:
         warnings.warn(
             f"{path.name} holds values that are not finite in float32, in {listing(damaged)}: its "
             f"training may have failed, and pictures may be black or missing.",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

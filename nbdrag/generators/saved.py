@@ -1,7 +1,8 @@
 """Our own files: one .safetensors holds the weights, and the construction in its metadata.
 
 The metadata carries the construction as JSON under "config", options that suit the weights under
-"recommended", and whatever else the writer wants remembered (how it was trained, say).
+"recommended", for a converted file "origin", and whatever else the writer wants remembered (how it
+was trained, say).
 
 .safetensors files contain no code; reading one runs none.
 """
@@ -19,8 +20,6 @@ from nbdrag.generators.config import StyleGAN2Config
 from nbdrag.generators.errors import CheckpointError
 from nbdrag.generators.formats import Checkpoint
 
-Recommended = dict[str, dict[str, object]]
-
 
 def is_saved(path: Path) -> bool:
     """Tell whether a file begins as .safetensors do: with the length of a JSON object, and it."""
@@ -29,8 +28,8 @@ def is_saved(path: Path) -> bool:
     return start[8:] == b"{" and int.from_bytes(start[:8], "little") <= path.stat().st_size
 
 
-def read_saved(path: Path) -> tuple[Checkpoint, Recommended]:
-    """Read a .safetensors file: what it holds, and the options it recommends, by method.
+def read_saved(path: Path) -> Checkpoint:
+    """Read a .safetensors file.
 
     Raises
     ------
@@ -42,10 +41,13 @@ def read_saved(path: Path) -> tuple[Checkpoint, Recommended]:
             metadata = file.metadata() or {}
             config = parse_config(path, metadata)
             recommended = parse_recommended(path, metadata)
+            origin = parse_origin(path, metadata)
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise CheckpointError(f"{path.name} is damaged ({error}); fetch it anew.") from None
-    return Checkpoint(config, weights, "nbdrag .safetensors"), recommended
+    return Checkpoint(
+        config, weights, "nbdrag .safetensors", recommended=recommended, origin=origin
+    )
 
 
 def config_json(config: StyleGAN2Config) -> str:
@@ -76,7 +78,7 @@ def parse_config(path: Path, metadata: Mapping[str, str]) -> StyleGAN2Config:
         raise CheckpointError(f"{path.name}: {error}") from None
 
 
-def parse_recommended(path: Path, metadata: Mapping[str, str]) -> Recommended:
+def parse_recommended(path: Path, metadata: Mapping[str, str]) -> dict[str, dict[str, object]]:
     """Read the options that come with the weights; they are checked where they are used."""
     try:
         recommended = json.loads(metadata.get("recommended", "{}"))
@@ -90,3 +92,14 @@ def parse_recommended(path: Path, metadata: Mapping[str, str]) -> Recommended:
             '{"drag": {"learning_rate": 0.02}}.'
         )
     return recommended
+
+
+def parse_origin(path: Path, metadata: Mapping[str, str]) -> dict[str, str]:
+    """Read what a converted file says of the one that it was made from."""
+    try:
+        origin = json.loads(metadata.get("origin", "{}"))
+    except (ValueError, RecursionError):
+        origin = None
+    if not isinstance(origin, dict) or not all(isinstance(v, str) for v in origin.values()):
+        raise CheckpointError(f'{path.name}: "origin" in its metadata must be JSON: names, texts.')
+    return origin

@@ -15,7 +15,8 @@ name of the file:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from os import PathLike, fspath
 
 from torch import Tensor
@@ -40,12 +41,18 @@ class Checkpoint:
         What the file is, in a few words: "NVIDIA pickle, G_ema".
     notes : tuple of str
         What had to be filled in or left out, a sentence each.
+    recommended : mapping
+        Options that suit the weights, by method; files of ours have them.
+    origin : mapping of str to str
+        What the file says of where it comes from; converted files do.
     """
 
     config: StyleGAN2Config
     weights: dict[str, Tensor]
     kind: str
     notes: tuple[str, ...] = ()
+    recommended: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_checkpoint(path: str | PathLike[str]) -> Checkpoint:
