@@ -20,7 +20,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nbdrag.editing.draggan import DragOptions, drag
+from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.draggan import drag
 from nbdrag.editing.step import run_to_end
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator

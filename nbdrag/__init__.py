@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "CheckpointError": "nbdrag.generators.checkpoint",
+    "CheckpointError": "nbdrag.generators.errors",
     "DragEditor": "nbdrag.widgets.drag",
-    "DragOptions": "nbdrag.editing.draggan",
+    "DragOptions": "nbdrag.editing.drag_options",
     "DragStep": "nbdrag.editing.draggan",
     "Generator": "nbdrag.generators.stylegan2",
     "Recipe": "nbdrag.runtime.recipe",

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from nbdrag.editing.draggan import disc, inside, square
-from nbdrag.editing.features import sample
+from nbdrag.editing.features import Size, sample
 from nbdrag.generators.stylegan2 import Generator
 
 
@@ -34,7 +34,7 @@ class Colouring:
 
     @classmethod
     def of(cls, features: Tensor) -> Colouring:
-        """Principal components of features [C, h, h], the strongest first."""
+        """Principal components of features [C, h, w], the strongest first."""
         rows = features.flatten(1).T
         mean = rows.mean(0)
         _, vectors = torch.linalg.eigh((rows - mean).T.cov())
@@ -46,7 +46,7 @@ class Colouring:
         return cls(mean, directions, low, high)
 
     def paint(self, features: Tensor) -> Tensor:
-        """Features [C, h, h] as a picture [h, h, 3] in [0, 1]."""
+        """Features [C, h, w] as a picture [h, w, 3] in [0, 1]."""
         values = (features.permute(1, 2, 0) - self.mean) @ self.directions
         return ((values - self.low) / (self.high - self.low).clamp_min(1e-12)).clamp(0, 1)
 
@@ -55,7 +55,7 @@ class Colouring:
 class Anatomy:
     """What one iteration looked at. Positions are (x, y) in pixels of the picture.
 
-    colours_before, colours_after : [h, h, 3], the feature maps, in [0, 1]
+    colours_before, colours_after : [h, w, 3], the feature maps, in [0, 1]
     points, targets : [P, 2], where the handles were, and where they should go
     directions : [P, 2], d: one pixel towards the target; zero once there
     patches : [P, K, 2], the pixels q of motion supervision
@@ -80,7 +80,7 @@ class Anatomy:
 
 @torch.no_grad()
 def feature_map(generator: Generator, ws: Tensor, block: int) -> Tensor:
-    """The features [C, h, h] that a drag of `ws` [num_ws, w_dim] follows."""
+    """The features [C, h, w] that a drag of `ws` [num_ws, w_dim] follows."""
     return generator.synthesis(ws[None], until=block, taps=(block,)).features[block][0]
 
 
@@ -95,13 +95,13 @@ def dissect(
     *,
     patch_radius: float,
     search_radius: float,
-    resolution: int,
+    size: Size,
 ) -> Anatomy:
     """Take an iteration apart.
 
     Parameters
     ----------
-    before, after : Tensor, shape [C, h, h]
+    before, after : Tensor, shape [C, h, w]
         Feature maps before and after the update.
     wanted : Tensor, shape [P, C]
         Features of the first picture at the first handles.
@@ -109,21 +109,21 @@ def dissect(
         The handles before the update, and their targets.
     patch_radius, search_radius : float
         r1 and r2, in pixels of the picture.
-    resolution : int
+    size : (int, int)
         Height and width of the picture.
     """
     directions = normalize(targets - points, dim=1)
     patches = points[:, None] + disc(patch_radius).to(points)
-    ahead = sample(before, patches + directions[:, None], resolution)
-    unlike = (ahead - sample(before, patches, resolution)).abs().sum(-1)
-    pull = (unlike * inside(patches, resolution)).sum(-1)
+    ahead = sample(before, patches + directions[:, None], size)
+    unlike = (ahead - sample(before, patches, size)).abs().sum(-1)
+    pull = (unlike * inside(patches, size)).sum(-1)
 
     offsets = square(search_radius).to(points)
     side = round(len(offsets) ** 0.5)
     rows = offsets[(offsets[:, 1] * side + offsets[:, 0]).argsort()]  # top to bottom, then across
     places = points[:, None] + rows
-    distance = (sample(after, places, resolution) - wanted[:, None]).abs().sum(-1)
-    distance = distance.masked_fill(~inside(places, resolution), torch.inf)
+    distance = (sample(after, places, size) - wanted[:, None]).abs().sum(-1)
+    distance = distance.masked_fill(~inside(places, size), torch.inf)
     each = torch.arange(len(points))
     return Anatomy(
         colours_before=colouring.paint(before),

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from nbdrag.editing.features import Size
 from nbdrag.generators.stylegan2 import Generator
 
 # Lists of tuples, numpy arrays and tensors alike.
@@ -38,28 +39,27 @@ def check_ws(generator: Generator, ws: Tensor) -> Tensor:
     return ws.detach().clone()
 
 
-def check_points(name: str, points: Array, resolution: int, like: Tensor) -> Tensor:
-    """Points [P, 2] inside the picture, at least one; `name` is the argument's."""
+def check_points(name: str, points: Array, size: Size, like: Tensor) -> Tensor:
+    """Points [P, 2] inside a picture of this size, at least one; `name` is the argument's."""
+    height, width = size
     found = _read(name, points, "iuf", "pixel coordinates [[x, y], ...]")
     if found.numel() == 0:
         raise ValueError(f"{name} is empty; place at least one handle and its target.")
     if found.ndim != 2 or found.shape[1] != 2:
         raise ValueError(f"{name} has shape {list(found.shape)}; expected [P, 2]: [[x, y], ...].")
     for i, (x, y) in enumerate(found.tolist()):
-        if not (0 <= x <= resolution and 0 <= y <= resolution):  # False for NaN, too
+        if not (0 <= x <= width and 0 <= y <= height):  # False for NaN, too
             raise ValueError(
-                f"{name}[{i}] is ({x:g}, {y:g}), outside the picture; "
-                f"x and y must be numbers from 0 to {resolution}."
+                f"{name}[{i}] is ({x:g}, {y:g}), outside the picture; x must be a number from 0 to "
+                f"{width}, and y one from 0 to {height}."
             )
     return found.to(like)
 
 
-def check_pairs(
-    handles: Array, targets: Array, resolution: int, like: Tensor
-) -> tuple[Tensor, Tensor]:
+def check_pairs(handles: Array, targets: Array, size: Size, like: Tensor) -> tuple[Tensor, Tensor]:
     """Handles and targets [P, 2], as many of one as of the other."""
-    checked_handles = check_points("handles", handles, resolution, like)
-    checked_targets = check_points("targets", targets, resolution, like)
+    checked_handles = check_points("handles", handles, size, like)
+    checked_targets = check_points("targets", targets, size, like)
     if len(checked_handles) != len(checked_targets):
         raise ValueError(
             f"handles has {len(checked_handles)} points and targets {len(checked_targets)}; "
@@ -68,13 +68,12 @@ def check_pairs(
     return checked_handles, checked_targets
 
 
-def check_mask(mask: Array, resolution: int, like: Tensor) -> Tensor:
+def check_mask(mask: Array, size: Size, like: Tensor) -> Tensor:
     """A mask [H, W] of the picture, True where it may move, as numbers 1 and 0."""
     found = _read("mask", mask, "b", "a bool array, True where the picture may move")
-    if found.shape != (resolution, resolution):
+    if found.shape != size:
         raise ValueError(
-            f"mask has shape {list(found.shape)}; expected that of the picture, "
-            f"[{resolution}, {resolution}]."
+            f"mask has shape {list(found.shape)}; expected that of the picture, {list(size)}."
         )
     if not found.any():
         raise ValueError(

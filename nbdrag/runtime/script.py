@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbdrag.editing.draggan import DragOptions
+from nbdrag.editing.drag_options import DragOptions
 from nbdrag.runtime.wishes import Edit, Mask, Sampled, Wish
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nbdrag.editing.draggan import DragOptions, drag
+from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.draggan import drag
 from nbdrag.editing.options import Options
 from nbdrag.editing.step import Step
 from nbdrag.generators.stylegan2 import Generator

@@ -23,7 +23,8 @@ from numpy.typing import ArrayLike
 from PIL import Image
 from torch import Tensor
 
-from nbdrag.editing.draggan import DragOptions, DragStep
+from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.draggan import DragStep
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
 from nbdrag.runtime import pictures

@@ -12,7 +12,7 @@ from operator import index as whole
 
 import torch
 
-from nbdrag.editing.draggan import DragOptions
+from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.inputs import check_ws
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.history import Entry

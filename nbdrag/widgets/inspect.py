@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nbdrag.editing.anatomy import Anatomy, Colouring, dissect, feature_map
-from nbdrag.editing.draggan import DragOptions, DragStep, drag
+from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.draggan import DragStep, drag
 from nbdrag.editing.features import sample
 from nbdrag.editing.inputs import Array
 from nbdrag.editing.step import EditDiverged
@@ -77,10 +78,10 @@ class StepInspector(ipywidgets.VBox):
         self._steps: list[DragStep] = []
         self._ended, self._end = False, "The drag ended here."
         self._advance()  # says, from its preview, which block's features it follows
-        block = self._steps[0].preview.shape[-1]
+        block = self._steps[0].preview.shape[1]
         first = feature_map(generator, self._start, block)
         self._colouring = Colouring.of(first)
-        self._wanted = sample(first, self._handles, generator.resolution)
+        self._wanted = sample(first, self._handles, (generator.height, generator.width))
         self._features = [first]
 
         self.canvas = Canvas(
@@ -134,7 +135,7 @@ class StepInspector(ipywidgets.VBox):
             self._colouring,
             patch_radius=self._options.patch_radius,
             search_radius=self._options.search_radius,
-            resolution=self._generator.resolution,
+            size=(self._generator.height, self._generator.width),
         )
 
     def draw(self) -> None:
@@ -197,7 +198,7 @@ class StepInspector(ipywidgets.VBox):
 
     def _features_after(self, index: int) -> Tensor:
         """Features after so many iterations; computed once."""
-        block = self._features[0].shape[-1]
+        block = self._features[0].shape[1]
         while len(self._features) <= index:
             ws = self._steps[len(self._features) - 1].ws
             self._features.append(feature_map(self._generator, ws, block))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import Field, fields
 from typing import Any
 
-from nbdrag.editing.draggan import DragOptions
+from nbdrag.editing.drag_options import DragOptions
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.widgets.protocol import Choice, ChoiceOption, NumberOption, Option, SwitchOption
 

@@ -23,7 +23,8 @@ from numpy.typing import ArrayLike
 from PIL import Image
 from torch import Tensor
 
-from nbdrag.editing.draggan import DragOptions, DragStep
+from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.draggan import DragStep
 from nbdrag.editing.inputs import check_ws
 from nbdrag.generators.identity import generator_hash
 from nbdrag.generators.stylegan2 import Generator

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from nbdrag.editing.anatomy import Colouring, dissect, feature_map
-from nbdrag.editing.draggan import DragOptions, disc, drag, motion_supervision
+from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.draggan import disc, drag, motion_supervision
 from nbdrag.editing.features import sample
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 
@@ -32,7 +33,7 @@ def test_it_finds_what_the_drag_found(generator, steps):
     ws, options, done = steps
     block = done[0].preview.shape[-1]
     maps = [feature_map(generator, each, block) for each in (ws, *(step.ws for step in done))]
-    wanted = sample(maps[0], HANDLES, 64)
+    wanted = sample(maps[0], HANDLES, (64, 64))
     colouring = Colouring.of(maps[0])
     points = HANDLES
     for i, step in enumerate(done):
@@ -45,13 +46,13 @@ def test_it_finds_what_the_drag_found(generator, steps):
             colouring,
             patch_radius=options.patch_radius,
             search_radius=options.search_radius,
-            resolution=64,
+            size=(64, 64),
         )
         least = anatomy.windows.flatten(1).amin(1)
-        found = (sample(maps[i + 1], step.points, 64) - wanted).abs().sum(-1)
+        found = (sample(maps[i + 1], step.points, (64, 64)) - wanted).abs().sum(-1)
         torch.testing.assert_close(least, found)
         # The share of every patch, together, is the loss; one reaches beyond the picture.
-        loss = motion_supervision(maps[i], points, TARGETS, disc(options.patch_radius), 64)
+        loss = motion_supervision(maps[i], points, TARGETS, disc(options.patch_radius), (64, 64))
         torch.testing.assert_close(anatomy.pull.sum(), loss)
         points = step.points
 
@@ -60,7 +61,7 @@ def test_windows_read_from_top_to_bottom(generator, steps):
     ws, _options, done = steps
     block = done[0].preview.shape[-1]
     features = feature_map(generator, ws, block)
-    wanted = sample(features, HANDLES, 64)
+    wanted = sample(features, HANDLES, (64, 64))
     anatomy = dissect(
         features,
         features,
@@ -70,12 +71,12 @@ def test_windows_read_from_top_to_bottom(generator, steps):
         Colouring.of(features),
         patch_radius=3,
         search_radius=4,
-        resolution=64,
+        size=(64, 64),
     )
     assert anatomy.windows.shape == (2, 7, 7)
     assert torch.equal(anatomy.corners, HANDLES - 3)
     assert torch.equal(anatomy.found, HANDLES)  # nothing moved
-    below = (sample(features, HANDLES + torch.tensor([0.0, 2.0]), 64) - wanted).abs().sum(-1)
+    below = (sample(features, HANDLES + torch.tensor([0.0, 2.0]), (64, 64)) - wanted).abs().sum(-1)
     torch.testing.assert_close(anatomy.windows[:, 5, 3], below)
     assert anatomy.windows[1, :, 0].isfinite().all()
     assert not (anatomy.windows[:, 3, 3] > 1e-6).any()

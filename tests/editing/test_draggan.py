@@ -1,5 +1,6 @@
 """Dragging: its two halves, scenes where the answer is known, and what it promises."""
 
+import dataclasses
 import math
 
 import pytest
@@ -7,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.draggan import (
-    DragOptions,
     DragStep,
     change,
     disc,
@@ -39,7 +40,7 @@ def test_the_mask_term_is_exact_at_full_size_and_where_cells_change_alike() -> N
         difference = difference.abs() if alike else difference
         resized = interpolate(difference[None], size=32, mode="bilinear", align_corners=False)[0]
         literal = (resized.abs() * outside).sum()
-        ours = change(first + difference, first, sampling_weight(outside, size))
+        ours = change(first + difference, first, sampling_weight(outside, (size, size)))
         if size == 32 or alike:
             torch.testing.assert_close(ours, literal)
         else:
@@ -64,7 +65,7 @@ def test_motion_supervision_leaves_the_patch_itself_alone() -> None:
     source = torch.Generator().manual_seed(6)
     features = torch.randn(2, 32, 32, generator=source).requires_grad_()
     at, to = torch.tensor([[10.5, 16.5]]), torch.tensor([[20.5, 16.5]])
-    motion_supervision(features, at, to, disc(1), 32).backward()
+    motion_supervision(features, at, to, disc(1), (32, 32)).backward()
     assert features.grad is not None
     assert features.grad.abs().sum(0).nonzero().tolist() == [[16, 11]]
 
@@ -72,7 +73,7 @@ def test_motion_supervision_leaves_the_patch_itself_alone() -> None:
 def test_a_handle_at_its_target_is_not_moved() -> None:
     features = torch.randn(2, 8, 8, generator=torch.Generator().manual_seed(7))
     at = torch.tensor([[10.2, 16.9]])
-    assert motion_supervision(features, at, at, disc(3), 32) == 0
+    assert motion_supervision(features, at, at, disc(3), (32, 32)) == 0
 
 
 def test_tracking_finds_what_was_shifted() -> None:
@@ -80,13 +81,13 @@ def test_tracking_finds_what_was_shifted() -> None:
     points = torch.tensor([[10.5, 12.5], [20.5, 20.5], [1.5, 30.5]])
     wanted = features[:, (points[:, 1] - 0.5).long(), (points[:, 0] - 0.5).long()].T
     shifted = features.roll((-2, 3), dims=(1, 2))
-    found = track(shifted, wanted, points, square(4), 32)
+    found = track(shifted, wanted, points, square(4), (32, 32))
     assert (found - points).tolist() == [[3, -2]] * 3
 
 
 def test_tracking_stays_in_the_picture_and_still_where_all_looks_alike() -> None:
     points = torch.tensor([[0.0, 32.0], [31.5, 16.5]])
-    found = track(torch.ones(3, 8, 8), torch.ones(2, 3), points, square(6), 32)
+    found = track(torch.ones(3, 8, 8), torch.ones(2, 3), points, square(6), (32, 32))
     assert torch.equal(found, points)
 
 
@@ -100,7 +101,8 @@ class Sliding:
     So where anything is, is known exactly.
     """
 
-    resolution, num_ws, w_dim, block_resolutions = 64, 6, 2, (4, 8, 16, 32, 64)
+    resolution = height = width = 64
+    num_ws, w_dim, block_resolutions = 6, 2, (4, 8, 16, 32, 64)
     w_avg = torch.zeros(2)
 
     def __init__(self) -> None:
@@ -199,6 +201,27 @@ def test_more_than_five_handles_stop_at_two_pixels(count: int, done: bool) -> No
     assert (step.index == 0 and step.done) == done
 
 
+class Enlarged(Sliding):
+    """The same waves, said to be those of a larger picture."""
+
+    resolution = height = width = 1024
+
+
+@pytest.mark.parametrize(("count", "least"), [(5, 2), (6, 4)])
+def test_the_tolerance_grows_with_pictures_beyond_512_pixels(count: int, least: float) -> None:
+    handles = [(100.5 + 20 * i, 300.5) for i in range(count)]
+
+    options = SLOW.updated({"feature_block": 64})
+
+    def done(away: float) -> bool:
+        targets = [(x + away, y) for x, y in handles]
+        step = next(drag(Enlarged(), torch.zeros(6, 2), handles, targets, None, options))
+        return step.index == 0 and step.done
+
+    assert done(least)
+    assert not done(least + 0.1)
+
+
 def test_a_fulfilled_wish_is_one_step() -> None:
     start = torch.ones(6, 2)
     (step,) = drag(Sliding(), start, [(16.5, 31.5)], [(17, 31.5)], None, SLOW)
@@ -258,6 +281,12 @@ def test_the_preview_is_the_picture_of_the_steps_ws(
             expected = generator.synthesis(step.ws[None], until=block).image[0]
         assert step.preview.shape == (3, block, block)
         torch.testing.assert_close(step.preview, expected)
+
+
+def test_the_preview_is_as_oblong_as_the_picture(generator: Generator, ws: Tensor) -> None:
+    oblong = Generator(dataclasses.replace(generator.config, base_width=2)).double()
+    step = next(drag(oblong, ws, [(3.5, 20.5)], [(12.5, 28.5)]))
+    assert step.preview.shape == (3, 16, 8)
 
 
 @pytest.mark.parametrize("architecture", ["resnet", "orig"])

@@ -30,7 +30,7 @@ def nearest_pixel(
         (point + radius + 1).clamp(max=size),
     )
     pixels = torch.cartesian_prod(torch.arange(top, bottom), torch.arange(left, right))
-    found = sample(features, pixel_centres(pixels), size)
+    found = sample(features, pixel_centres(pixels), (size, size))
     return pixels[(found - wanted).norm(dim=1).argmin()]
 
 
@@ -48,14 +48,14 @@ def test_trajectory(name: str) -> None:
         ws = torch.cat([start[:LAYERS] + offset, start[LAYERS:]])
         features = generator.synthesis(ws[None], until=BLOCK, taps=[BLOCK]).features[BLOCK][0]
         if wanted is None:
-            wanted = sample(features.detach(), pixel_centres(point), size)
+            wanted = sample(features.detach(), pixel_centres(point), (size, size))
         point = nearest_pixel(features.detach(), wanted, point, search_radius, size)
         assert torch.equal(point, golden["points_tracked"][i, 0])
 
         off_centre = (lines[:, None] - point[0]).hypot(lines - point[1])
         patch = (torch.nonzero(off_centre < patch_radius) - point).flip(-1)
         here, there = pixel_centres(point)[None], pixel_centres(target)[None]
-        loss = motion_supervision(features, here, there, patch, size)
+        loss = motion_supervision(features, here, there, patch, (size, size))
         loss = loss / (len(patch) * len(features))
         (gradient,) = torch.autograd.grad(loss, offset)
         offset = offset.detach() - adam.step(gradient)

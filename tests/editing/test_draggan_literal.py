@@ -1,5 +1,6 @@
 """Dragging equals the paper read literally: everything resized, one pixel after another, slowly."""
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from nbdrag.editing.draggan import DragOptions, drag
+from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.draggan import drag
 from nbdrag.generators.stylegan2 import Generator
 
 Points = Sequence[tuple[float, float]]
@@ -18,19 +20,22 @@ HANDLES, TARGETS = [(9.5, 20.5), (22.3, 11.8)], [(14.5, 24.5), (18.3, 1.4)]
 
 def pixel(resized: Tensor, x: float, y: float) -> Tensor:
     """Bilinear interpolation of a map as large as the picture."""
-    last = resized.shape[-1] - 1
-    column, row = min(max(x - 0.5, 0), last), min(max(y - 0.5, 0), last)
-    left, top = min(int(column), last - 1), min(int(row), last - 1)
+    lowest, rightmost = resized.shape[1] - 1, resized.shape[2] - 1
+    column, row = min(max(x - 0.5, 0), rightmost), min(max(y - 0.5, 0), lowest)
+    left, top = min(int(column), rightmost - 1), min(int(row), lowest - 1)
     a, b = column - left, row - top
     above = (1 - a) * resized[:, top, left] + a * resized[:, top, left + 1]
     below = (1 - a) * resized[:, top + 1, left] + a * resized[:, top + 1, left + 1]
     return (1 - b) * above + b * below
 
 
-def pixels_around(x: float, y: float, reach: int, size: int) -> Iterator[tuple[float, float]]:
+def pixels_around(
+    x: float, y: float, reach: int, size: tuple[int, int]
+) -> Iterator[tuple[float, float]]:
+    height, width = size
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
-            if 0 <= x + dx <= size and 0 <= y + dy <= size:
+            if 0 <= x + dx <= width and 0 <= y + dy <= height:
                 yield x + dx, y + dy
 
 
@@ -44,10 +49,10 @@ def literal_drag(
     block: int,
 ) -> Iterator[tuple[Tensor, float, list[tuple[float, float]]]]:
     """Resize everything, loop over points and pixels; yields ws, loss and points."""
-    size = generator.resolution
+    size = (generator.height, generator.width)
 
     def resize(features: Tensor) -> Tensor:
-        return interpolate(features, size=(size, size), mode="bilinear", align_corners=False)[0]
+        return interpolate(features, size=size, mode="bilinear", align_corners=False)[0]
 
     rows = 1 if options.space == "w" else options.movable_layers
     movable = ws[:rows].clone().requires_grad_()
@@ -73,8 +78,8 @@ def literal_drag(
                     loss = loss + (here - ahead).abs().sum()
         if mask is not None:
             changed = resize((raw - first).abs())
-            patch = [q for q in pixels_around(16, 16, 10, size) if math.dist(q, (16, 16)) < 2.5]
-            mean = changed[:, ~mask].sum() / size**2
+            patch = [q for q in pixels_around(8, 8, 7, size) if math.dist(q, (8, 8)) < 2.5]
+            mean = changed[:, ~mask].sum() / mask.numel()
             loss = loss + options.mask_weight * len(patch) * mean
         (movable.grad,) = torch.autograd.grad(loss, movable)
         optimizer.step()
@@ -110,12 +115,49 @@ def test_the_trajectory_is_the_papers(
         feature_block=block,
     )
     start = ws if space == "w+" else ws[:1].repeat(generator.num_ws, 1)
-    mask = torch.zeros(32, 32, dtype=torch.bool) if masked else None
-    if mask is not None:
-        mask[:, :19] = True
-    ours = list(drag(generator, start, HANDLES, TARGETS, mask, options))
-    literal = list(literal_drag(generator, start, HANDLES, TARGETS, mask, options, block))
-    assert len(ours) == len(literal) == 5
+    mask = left_of(19, generator) if masked else None
+    check_agreement(generator, start, HANDLES, TARGETS, mask, options, block)
+
+
+@pytest.mark.parametrize("base_width", [2, 7])
+@pytest.mark.parametrize("masked", [False, True], ids=["free", "masked"])
+def test_so_it_is_in_pictures_that_are_not_square(
+    generator: Generator, ws: Tensor, base_width: int, masked: bool
+) -> None:
+    config = dataclasses.replace(generator.config, base_width=base_width)
+    oblong = Generator(config, torch.Generator().manual_seed(5)).double()
+    size = oblong.width  # 16 or 56, and 32 high
+    handles, targets = [(5.5, 27.5), (size - 2.3, 11.8)], [(9.5, 31.5), (size - 6.3, 1.4)]
+    options = DragOptions(
+        learning_rate=0.02,
+        patch_radius=2.5,
+        search_radius=3,
+        max_steps=4,
+        movable_layers=5,
+        feature_block=16,
+    )
+    mask = left_of(10, oblong) if masked else None
+    check_agreement(oblong, ws, handles, targets, mask, options, 16)
+
+
+def left_of(column: int, generator: Generator) -> Tensor:
+    mask = torch.zeros(generator.height, generator.width, dtype=torch.bool)
+    mask[:, :column] = True
+    return mask
+
+
+def check_agreement(
+    generator: Generator,
+    start: Tensor,
+    handles: Points,
+    targets: Points,
+    mask: Tensor | None,
+    options: DragOptions,
+    block: int,
+) -> None:
+    ours = list(drag(generator, start, handles, targets, mask, options))
+    literal = list(literal_drag(generator, start, handles, targets, mask, options, block))
+    assert len(ours) == len(literal) == options.max_steps
     for step, (latent, loss, points) in zip(ours, literal, strict=True):
         assert step.loss == pytest.approx(loss, rel=1e-9)
         torch.testing.assert_close(step.ws, latent, rtol=0, atol=1e-9)

@@ -13,7 +13,8 @@ from nbdrag.editing.inputs import check_mask, check_pairs, check_points, check_w
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 
 LIKE = torch.zeros(1)
-SIZE = 32
+SIZE = 32, 24
+HEIGHT, WIDTH = SIZE
 
 
 def points(values: object) -> torch.Tensor:
@@ -23,11 +24,11 @@ def points(values: object) -> torch.Tensor:
 @pytest.mark.parametrize(
     "values",
     [
-        [(3, 4.5), (32, 0)],
-        np.array([[3, 4.5], [32, 0]], dtype=np.float32),
-        torch.tensor([[3, 4.5], [32, 0]], requires_grad=True),
-        torch.tensor([[3, 4.5], [32, 0]], dtype=torch.bfloat16),
-        [torch.tensor([3, 4.5]), torch.tensor([32, 0])],
+        [(3.5, 32), (24, 0)],
+        np.array([[3.5, 32], [24, 0]], dtype=np.float32),
+        torch.tensor([[3.5, 32], [24, 0]], requires_grad=True),
+        torch.tensor([[3.5, 32], [24, 0]], dtype=torch.bfloat16),
+        [torch.tensor([3.5, 32]), torch.tensor([24, 0])],
     ],
     ids=["tuples", "numpy", "tensor", "bfloat16", "tensors"],
 )
@@ -35,7 +36,7 @@ def test_points_may_come_as_any_array(values: object) -> None:
     found = points(values)
     assert found.dtype == LIKE.dtype
     assert not found.requires_grad
-    assert found.tolist() == [[3, 4.5], [32, 0]]
+    assert found.tolist() == [[3.5, 32], [24, 0]]
 
 
 @pytest.mark.parametrize("values", [np.ones((2, 2), np.float32), torch.ones(2, 2)])
@@ -44,21 +45,22 @@ def test_points_are_copied(values: object) -> None:
     assert values.sum() == 4  # type: ignore[attr-defined]
 
 
-@given(st.lists(st.tuples(st.floats(0, SIZE), st.floats(0, SIZE)), min_size=1, max_size=5))
+@given(st.lists(st.tuples(st.floats(0, WIDTH), st.floats(0, HEIGHT)), min_size=1, max_size=5))
 def test_every_point_of_the_picture_is_taken(values: list[tuple[float, float]]) -> None:
     assert torch.equal(points(values), torch.tensor(values))
 
 
+def outside(most: int) -> st.SearchStrategy[float]:
+    below, above = st.floats(max_value=0, exclude_max=True), st.floats(most, exclude_min=True)
+    return below | above | st.just(math.nan)
+
+
 @given(
-    good=st.floats(0, SIZE),
-    bad=st.floats(max_value=0, exclude_max=True)
-    | st.floats(min_value=SIZE, exclude_min=True)
-    | st.just(math.nan),
-    flip=st.booleans(),
+    st.tuples(outside(WIDTH), st.floats(0, HEIGHT))
+    | st.tuples(st.floats(0, WIDTH), outside(HEIGHT))
 )
-def test_a_point_outside_is_named(good: float, bad: float, flip: bool) -> None:
-    point = (bad, good) if flip else (good, bad)
-    with pytest.raises(ValueError, match=r"handles\[1\] is \(.*from 0 to 32"):
+def test_a_point_outside_is_named(point: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match=r"handles\[1\] is \(.*from 0 to 24, .*from 0 to 32"):
         points([(1, 1), point])
 
 
@@ -91,7 +93,7 @@ def test_every_handle_needs_a_target() -> None:
         check_pairs([(1, 1)], [], SIZE, LIKE)
 
 
-@given(arrays.arrays(bool, (SIZE, SIZE)))
+@given(arrays.arrays(bool, SIZE))
 def test_a_mask_becomes_numbers(mask: np.ndarray) -> None:
     mask[3, 4] = True
     expected = torch.from_numpy(mask).float()
@@ -102,11 +104,11 @@ def test_a_mask_becomes_numbers(mask: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        (np.zeros((SIZE, SIZE), bool), "mask is False everywhere.*set it to True where"),
-        (np.ones((SIZE, SIZE + 1), bool), r"mask has shape \[32, 33\]; .*\[32, 32\]"),
-        (np.ones((1, SIZE, SIZE), bool), r"mask has shape \[1, 32, 32\]"),
-        (np.ones((SIZE, SIZE), np.uint8), "mask holds uint8 values; expected a bool array, True"),
-        (np.ones((SIZE, SIZE)), "mask holds float64 values"),
+        (np.zeros(SIZE, bool), "mask is False everywhere.*set it to True where"),
+        (np.ones((WIDTH, HEIGHT), bool), r"mask has shape \[24, 32\]; .*\[32, 24\]"),
+        (np.ones((1, *SIZE), bool), r"mask has shape \[1, 32, 24\]"),
+        (np.ones(SIZE, np.uint8), "mask holds uint8 values; expected a bool array, True"),
+        (np.ones(SIZE), "mask holds float64 values"),
         ("face", "mask holds <U4 values"),
     ],
 )

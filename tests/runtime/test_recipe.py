@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from nbdrag.editing.draggan import DragOptions
+from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.step import Step
 from nbdrag.generators.checkpoint import save_generator
 from nbdrag.generators.identity import generator_hash

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from nbdrag.editing.draggan import DragOptions
+from nbdrag.editing.drag_options import DragOptions
 from nbdrag.generators.checkpoint import save_generator
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.runner import Outcome

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from nbdrag.editing.draggan import DragOptions, drag
+from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.draggan import drag
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.widgets.inspect import StepInspector, heat
 

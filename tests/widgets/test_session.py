@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from nbdrag.editing.draggan import DragOptions, drag
+from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.draggan import drag
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.runtime import pictures
 from nbdrag.runtime.wishes import sample
