@@ -1,4 +1,4 @@
-"""The command line: `nbdrag lab`, `nbdrag bench` and `nbdrag recipe replay`.
+"""The command line: `nbdrag lab`, `bench`, `info`, `convert` and `recipe replay`.
 
 Each command is a function of its arguments. It raises `ValueError` or `OSError` for what a user
 can mend, and `main` prints that without a traceback.
@@ -10,7 +10,7 @@ import argparse
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What a command does not know goes on to the program that it starts.
     known, rest = parser().parse_known_args(arguments)
     command: Callable[..., int] = known.command
-    if rest and command is recipe_replay:
+    if rest and command not in (lab, bench):
         parser().error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         return command(known, rest)
@@ -63,13 +63,44 @@ def bench(known: argparse.Namespace, rest: list[str]) -> int:
     return run([sys.executable, "-m", f"benchmarks.{known.name}", *rest], cwd=folder.parent)
 
 
+def info(known: argparse.Namespace, rest: list[str]) -> int:
+    """Tell what a file with a generator holds, and draw what it makes."""
+    sheet: Path | None = known.sheet
+    if sheet is not None:
+        check_picture(sheet)
+    from nbdrag.generators import card
+    from nbdrag.generators.progress import drawn
+    from nbdrag.generators.sheet import sheet_png
+    from nbdrag.generators.zoo import find_file
+
+    with drawn(None) as tell:
+        path = find_file(known.generator, tell)
+    generator, facts = card.read_card(path)
+    show(facts)
+    if sheet is not None:
+        sheet.write_bytes(sheet_png(generator))
+        print(f"{sheet}: eight samples")
+    return 0
+
+
+def convert(known: argparse.Namespace, rest: list[str]) -> int:
+    """Write a generator as .safetensors."""
+    from nbdrag.generators import card
+    from nbdrag.generators.progress import drawn
+    from nbdrag.generators.zoo import find_file
+
+    out: Path = known.out
+    with drawn(None) as tell:
+        path = find_file(known.generator, tell)
+    card.convert(path, out)
+    show(card.read_card(out)[1])
+    return 0
+
+
 def recipe_replay(known: argparse.Namespace, rest: list[str]) -> int:
     """Make the picture that a saved session ended with."""
     picture: Path = known.picture
-    if picture.suffix.lower() != ".png":
-        raise ValueError(f"the picture is to be {str(picture)!r}; its name must end in .png")
-    if not picture.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {str(picture.parent)!r}")
+    check_picture(picture)
     import torch
 
     from nbdrag.generators.zoo import load_generator
@@ -90,6 +121,29 @@ def recipe_replay(known: argparse.Namespace, rest: list[str]) -> int:
     to_pil(image).save(picture)
     print(f"{picture}: edits replayed: {len(recipe.edits)}")
     return 0
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a place where no picture can be written, before there is one."""
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"the picture is to be {str(path)!r}; its name must end in .png")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(path.parent)!r}")
+
+
+def show(facts: Mapping[str, str]) -> None:
+    """Print names and texts as a table."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in facts.items():
+        table.add_row(Text(name), Text(text))
+    Console().print(table)
 
 
 def run(command: list[str], cwd: Path | None = None) -> int:
@@ -125,6 +179,31 @@ def parser() -> argparse.ArgumentParser:
     bench_parser = commands.add_parser("bench", help="run a benchmark; without a name, list them")
     bench_parser.add_argument("name", nargs="?", help="which benchmark")
     bench_parser.set_defaults(command=bench)
+
+    info_parser = commands.add_parser(
+        "info",
+        help="tell what a file with a generator holds",
+        description="Tell what a file with a generator holds. Nothing in it is executed.",
+    )
+    info_parser.add_argument(
+        "generator", metavar="FILE", help="a checkpoint of any kind, its address, or a known name"
+    )
+    info_parser.add_argument(
+        "--sheet", type=Path, metavar="OUT.png", help="draw eight samples into that picture"
+    )
+    info_parser.set_defaults(command=info)
+
+    convert_parser = commands.add_parser(
+        "convert",
+        help="write a generator as .safetensors",
+        description="Write a generator as .safetensors, with the very same weights: a file that "
+        "cannot carry code, and loads at once.",
+    )
+    convert_parser.add_argument(
+        "generator", metavar="IN", help="a checkpoint of any kind, its address, or a known name"
+    )
+    convert_parser.add_argument("out", type=Path, metavar="OUT.safetensors", help="the new file")
+    convert_parser.set_defaults(command=convert)
 
     recipe_parser = commands.add_parser("recipe", help="do something with a saved session")
     recipe_commands = recipe_parser.add_subparsers(required=True, metavar="COMMAND")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 from dataclasses import replace
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 
 from nbdrag import cli
-from nbdrag.generators.checkpoint import save_generator
+from nbdrag.generators.checkpoint import read_contents, save_generator
 from nbdrag.generators.identity import generator_hash
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.generators.zoo import load_generator
@@ -185,3 +186,90 @@ def test_an_unknown_wish_is_a_usage_error(
         cli.main(arguments)
     assert ended.value.code == 2
     assert "usage: nbdrag" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------ info and convert
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A generator in a file of ours, in half precision."""
+    config = StyleGAN2Config(
+        resolution=16, z_dim=6, w_dim=8, mapping_layers=2, channel_base=64, channel_max=8,
+        base_width=2, num_labels=3, conv_clamp=256.0,
+    )  # fmt: skip
+    generator = Generator(config)
+    generator.recommended = {"drag": {"learning_rate": 0.25}}
+    save_generator(generator, tmp_path / "small.safetensors")
+    return tmp_path / "small.safetensors"
+
+
+def test_info_tells_what_a_file_holds(
+    small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["info", str(small), "--sheet", str(tmp_path / "sheet.png")]) == 0
+    said = capsys.readouterr().out
+    digest = hashlib.sha256(small.read_bytes()).hexdigest()
+    assert digest in said.replace("\n", "").replace(" ", "")
+    for fact in (
+        "8 x 16 pixels", "classes             3", "6 rows of 8", "2 layers", "5 convolutions",
+        "8 at 4, 8 at 8, 4 at 16", "256", "learning_rate 0.25",
+        load_generator(small).content_hash,
+    ):  # fmt: skip
+        assert fact in said
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (8 * 8, 16)
+
+
+def test_info_draws_nothing_unasked(small: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    assert cli.main(["info", str(small)]) == 0
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_converted_generator_is_the_same(
+    small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    assert cli.main(["convert", str(small), str(first)]) == 0
+    assert cli.main(["convert", str(first), str(second)]) == 0
+    z = torch.randn(2, 6, generator=torch.Generator().manual_seed(0))
+    pictures = [load_generator(p)(z, torch.eye(3)[:2]) for p in (small, first, second)]
+    assert pictures[0].equal(pictures[1])
+    assert pictures[0].equal(pictures[2])
+    digest = hashlib.sha256(small.read_bytes()).hexdigest()
+    for path in (first, second):
+        origin = read_contents(path).origin
+        assert origin == {"file": small.name, "kind": "nbdrag .safetensors", "sha256": digest}
+    assert "converted from      small.safetensors" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["info", "{tmp}/no-such.pkl"], "there is no file"),
+        (["info", "{small}", "--sheet", "sheet.jpg"], "must end in .png"),
+        (["convert", "{tmp}/no-such.pkl", "{tmp}/out.safetensors"], "there is no file"),
+        (["convert", "{small}", "{tmp}/out.pkl"], "must end in .safetensors"),
+        (["convert", "{small}", "{small}"], "would replace the file"),
+        (["convert", "{small}", "{tmp}/no-such/out.safetensors"], "No such file"),
+    ],
+)
+def test_info_and_convert_say_what_is_wrong_and_write_nothing(
+    arguments: list[str],
+    said: str,
+    small: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = small.read_bytes()
+    filled = [argument.format(tmp=tmp_path, small=small) for argument in arguments]
+    assert cli.main(filled) == 2
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [small]
+    assert small.read_bytes() == before
+
+
+def test_info_takes_no_strange_options(small: Path) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["info", str(small), "--verbose"])
