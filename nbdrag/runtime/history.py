@@ -202,7 +202,7 @@ class History:
 
 def _label(change: Start | Edit) -> str:
     if isinstance(change, Sampled):
-        return f"seed {change.seed}"
+        return f"seed {change.seed}" + ("" if change.label is None else f", class {change.label}")
     if isinstance(change, Given):
         return "latent"
     return f"{change.wish.method}, {change.steps} step{'s' * (change.steps != 1)}"

@@ -45,7 +45,11 @@ def _start(recipe: Recipe) -> Iterator[str]:
     if isinstance(recipe.start, Sampled):
         yield f"dice = torch.Generator().manual_seed({recipe.start.seed})"
         yield "z = torch.randn(1, generator.z_dim, generator=dice)"
-        yield f"ws = generator.mapping(z, truncation={recipe.start.truncation!r})[0]"
+        labels = ""
+        if recipe.start.label is not None:
+            yield f"labels = torch.eye(generator.num_labels)[[{recipe.start.label}]]"
+            labels = "labels, "
+        yield f"ws = generator.mapping(z, {labels}truncation={recipe.start.truncation!r})[0]"
     else:
         yield from _packed("ws", recipe.ws.detach().cpu().float().numpy())
         yield f"ws = np.frombuffer(ws, np.float32).reshape({height}, {width})"

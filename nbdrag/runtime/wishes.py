@@ -29,11 +29,12 @@ OptionValue = bool | int | float | str | None
 Pair = tuple[float, float, float, float]
 
 
-class Sampled(Struct, frozen=True, forbid_unknown_fields=True, tag="sampled"):
-    """A start that `sample` draws."""
+class Sampled(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag="sampled"):
+    """A start that `sample` draws; of one class, if the generator has any."""
 
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     truncation: Annotated[float, Meta(ge=0, le=1)]
+    label: Annotated[int, Meta(ge=0, le=1 << 20)] | None = None
 
 
 class Given(Struct, frozen=True, forbid_unknown_fields=True, tag="given"):
@@ -126,7 +127,7 @@ def begin(generator: Generator, ws: Tensor, wish: Wish) -> Iterator[Step]:
     return method(wish.method).begin(generator, ws, wish)
 
 
-def sample(generator: Generator, seed: int, truncation: float) -> Tensor:
+def sample(generator: Generator, seed: int, truncation: float, label: int | None = None) -> Tensor:
     """Draw the latent of a picture.
 
     Parameters
@@ -135,6 +136,9 @@ def sample(generator: Generator, seed: int, truncation: float) -> Tensor:
         From 0 to 2**63 - 1. The same on every device.
     truncation : float
         ψ, from 0 to 1: 1 leaves w as it is drawn, 0 gives the mean picture.
+    label : int, optional
+        Which class a conditional generator draws, from 0 to ``generator.num_labels - 1``.
+        Default: the first.
 
     Returns
     -------
@@ -143,14 +147,26 @@ def sample(generator: Generator, seed: int, truncation: float) -> Tensor:
     Raises
     ------
     ValueError
-        If one of them is out of range, or the generator is conditional.
+        If one of them is out of range, or a label is given to a generator that has no classes.
     """
-    if generator.num_labels:
-        raise ValueError(
-            f"generator is conditional, on {generator.num_labels} labels, and none can be named "
-            "here; draw with generator.mapping(z, labels)[0], and use nbdrag.drag."
-        )
-    values = {"type": "sampled", "seed": seed, "truncation": truncation}
+    start = checked_start(generator, seed, truncation, label)
+    z = torch.randn(1, generator.z_dim, generator=torch.Generator().manual_seed(start.seed))
+    labels = None
+    if start.label is not None:
+        labels = torch.eye(generator.num_labels)[[start.label]].to(generator.w_avg)
+    with torch.no_grad():
+        ws: Tensor = generator.mapping(z.to(generator.w_avg), labels, truncation=start.truncation)
+    return ws[0].clone()
+
+
+def checked_start(
+    generator: Generator, seed: object, truncation: object, label: object = None
+) -> Sampled:
+    """What `sample` is to draw, once it is known that it can. Raises as `sample` does."""
+    classes = generator.num_labels
+    if label is None and classes:
+        label = 0
+    values = {"type": "sampled", "seed": seed, "truncation": truncation, "label": label}
     try:
         # A number of numpy's counts as one of Python's.
         start = msgspec.convert(
@@ -158,14 +174,16 @@ def sample(generator: Generator, seed: int, truncation: float) -> Tensor:
             Sampled,
         )
     except msgspec.ValidationError:
-        raise ValueError(
-            f"seed is {seed!r} and truncation {truncation!r}; expected a whole number from 0 to "
-            "2**63 - 1 and a number from 0 to 1."
-        ) from None
-    z = torch.randn(1, generator.z_dim, generator=torch.Generator().manual_seed(start.seed))
-    with torch.no_grad():
-        ws: Tensor = generator.mapping(z.to(generator.w_avg), truncation=start.truncation)
-    return ws[0].clone()
+        given = f"seed is {seed!r} and truncation {truncation!r}"
+        wanted = "a whole number from 0 to 2**63 - 1 and a number from 0 to 1"
+        if label is not None:
+            given += f", label {label!r}"
+            wanted += f", and one of the {classes} classes, which count from 0"
+        raise ValueError(f"{given}; expected {wanted}.") from None
+    if start.label is not None and start.label >= classes:
+        has = f"has {classes} classes, which count from 0" if classes else "has no classes"
+        raise ValueError(f"label is {start.label}, but the generator {has}.")
+    return start
 
 
 def kept(mask: Mask | None) -> Mask | None:

@@ -162,10 +162,39 @@ def test_sampling_refuses_what_is_out_of_range(generator: Generator, seed, trunc
         sample(generator, seed, truncation)
 
 
-def test_sampling_a_conditional_generator_is_refused() -> None:
-    config = StyleGAN2Config(8, z_dim=4, w_dim=4, channel_base=32, channel_max=4, num_labels=3)
-    with pytest.raises(ValueError, match=r"generator is conditional, on 3 labels.*nbdrag\.drag"):
-        sample(Generator(config), 0, 0.7)
+@pytest.fixture
+def conditional() -> Generator:
+    return Generator(
+        StyleGAN2Config(8, z_dim=4, w_dim=4, channel_base=32, channel_max=4, num_labels=3)
+    )
+
+
+def test_sampling_a_class(conditional: Generator) -> None:
+    z = torch.randn(1, 4, generator=torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        for label in range(3):
+            expected = conditional.mapping(z, torch.eye(3)[[label]], truncation=0.5)[0]
+            assert sample(conditional, 5, 0.5, label).equal(expected)
+    assert sample(conditional, 5, 0.5).equal(sample(conditional, 5, 0.5, 0))
+
+
+@pytest.mark.parametrize("label", [3, -1, 1.0, True, "cat"])
+def test_sampling_refuses_a_class_that_is_not_there(conditional: Generator, label: object) -> None:
+    with pytest.raises(ValueError, match=r"label .*3 classes, which count from 0"):
+        sample(conditional, 0, 0.7, label)  # type: ignore[arg-type]
+
+
+def test_a_generator_without_classes_takes_no_label(generator: Generator) -> None:
+    with pytest.raises(ValueError, match="label is 0, but the generator has no classes"):
+        sample(generator, 0, 0.7, 0)
+
+
+def test_a_recipe_remembers_the_class(conditional: Generator, tmp_path: Path) -> None:
+    ws = sample(conditional, 5, 0.5, 2)
+    recipe = Recipe("", conditional.content_hash, Sampled(5, 0.5, 2), ws, ())
+    recipe.save(tmp_path / "r.safetensors")
+    assert Recipe.load(tmp_path / "r.safetensors").start == Sampled(5, 0.5, 2)
+    assert run_code(recipe.to_python(), generator=conditional)["ws"].equal(ws)
 
 
 def test_a_mask_is_copied_once() -> None:
@@ -250,7 +279,8 @@ some_recipes = st.builds(
     Recipe,
     st.text(max_size=20),
     st.text(max_size=16),
-    st.builds(Sampled, st.integers(0, 2**63 - 1), st.floats(0, 1)) | st.builds(Given),
+    st.builds(Sampled, st.integers(0, 2**63 - 1), st.floats(0, 1), st.none() | st.integers(0, 9))
+    | st.builds(Given),
     some_ws,
     st.lists(some_edits, max_size=3).map(tuple),
 )
@@ -327,6 +357,15 @@ places = [
 ]  # fmt: skip
 
 
+def test_a_mask_that_is_not_square_comes_back(recipe: Recipe, tmp_path: Path) -> None:
+    for height, width in ((32, 13), (5, 32)):
+        mask = np.random.default_rng(0).random((height, width)) < 0.5
+        edit = replace(recipe.edits[0], wish=replace(recipe.edits[0].wish, mask=mask))
+        replace(recipe, edits=(edit,)).save(tmp_path / "r.safetensors")
+        (found,) = Recipe.load(tmp_path / "r.safetensors").edits
+        assert np.array_equal(found.wish.mask, mask)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.sampled_from(places), anything)
 def test_fuzzed_metadata(recipe: Recipe, tmp_path: Path, place: list, value: object) -> None:
@@ -361,6 +400,8 @@ def test_fuzzed_metadata(recipe: Recipe, tmp_path: Path, place: list, value: obj
         (["edits", 0, "points", 0, 0], 1e9, r"\$\.edits\[0\]\.points\[0\]\[0\]"),
         (["edits", 0, "mask"], False, r"don't agree, in edits\.0\.mask"),
         (["edits", 1, "mask"], True, r"don't agree, in edits\.1\.mask"),
+        (["edits", 0, "mask_width"], 20, r"uint8 \[32, 4\]; expected bits, 20 in a row"),
+        (["edits", 0, "mask_width"], 0, r"\$\.edits\[0\]\.mask_width"),
         (["start", "seed"], -1, r"\$\.start\.seed"),
         (["surprise"], 1, "unknown field `surprise`"),
     ],
