@@ -1,15 +1,16 @@
 // A pretended kernel: speaks the protocol, "drags" by drawing a face whose mouth follows.
 
 import { type Mask, type MaskTool, withStroke } from "../src/drag/mask";
-import type {
-  Frame,
-  FromKernel,
-  FromPage,
-  Option,
-  Pair,
-  Reply,
-  Request,
-  Snapshot,
+import {
+  type Frame,
+  type FromKernel,
+  type FromPage,
+  type Option,
+  type Pair,
+  PROTOCOL,
+  type Reply,
+  type Request,
+  type Snapshot,
 } from "../src/shared/protocol.gen";
 
 const SIZE = 256;
@@ -323,9 +324,9 @@ export class DemoKernel {
   private snapshot(): Snapshot {
     return {
       kind: "snapshot",
-      protocol: 1,
+      protocol: PROTOCOL,
       revision: this.revision,
-      model: { name: "toonfaces-128", resolution: SIZE, num_ws: 12 },
+      model: { name: "toonfaces-128", width: SIZE, height: SIZE, num_ws: 12 },
       seed: this.seed,
       truncation: this.truncation,
       points: this.points,

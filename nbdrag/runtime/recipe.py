@@ -30,7 +30,7 @@ from nbdrag.editing.inputs import check_ws
 from nbdrag.generators.identity import generator_hash
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.script import script
-from nbdrag.runtime.wishes import Edit, OptionValue, Start, Wish, begin, method
+from nbdrag.runtime.wishes import Edit, Mask, OptionValue, Start, Wish, begin, method
 
 METADATA_KEY = "nbdrag.recipe"
 
@@ -160,7 +160,7 @@ Coordinate = Annotated[float, Meta(ge=-65536, le=65536)]
 Option = bool | Annotated[int, Meta(ge=-(2**53), le=2**53)] | Number | Text | None
 
 
-class _Edit(Struct, forbid_unknown_fields=True):
+class _Edit(Struct, forbid_unknown_fields=True, omit_defaults=True):
     method: Text
     options: Annotated[dict[Text, Option], Meta(max_length=100)]
     points: Annotated[
@@ -168,6 +168,7 @@ class _Edit(Struct, forbid_unknown_fields=True):
     ]
     steps: Annotated[int, Meta(ge=1, le=1_000_000)]
     mask: bool
+    mask_width: Annotated[int, Meta(ge=1, le=65536)] | None = None  # None: it is a square
 
 
 class _File(Struct, forbid_unknown_fields=True):
@@ -182,9 +183,16 @@ def _metadata(recipe: Recipe) -> str:
     edits = []
     for edit in recipe.edits:
         wish = edit.wish
-        options = dict(wish.options)
+        height, width = (0, 0) if wish.mask is None else wish.mask.shape
         edits.append(
-            _Edit(wish.method, options, list(wish.points), edit.steps, wish.mask is not None)
+            _Edit(
+                wish.method,
+                dict(wish.options),
+                list(wish.points),
+                edit.steps,
+                mask=wish.mask is not None,
+                mask_width=None if width == height else width,
+            )
         )
     content = _File(1, recipe.generator, recipe.generator_hash, recipe.start, edits)
     return msgspec.json.encode(content).decode()
@@ -212,7 +220,7 @@ def _recipe(text: str, tensors: dict[str, Tensor]) -> Recipe:
     edits = []
     for i, edit in enumerate(content.edits):
         method(edit.method).options.from_dict(edit.options)
-        mask = _mask(f"edits.{i}.mask", tensors) if edit.mask else None
+        mask = _mask(f"edits.{i}.mask", tensors, edit.mask_width) if edit.mask else None
         options: dict[str, OptionValue] = dict(edit.options)
         wish = Wish(edit.method, options, tuple(edit.points), mask)
         edits.append(Edit(wish, edit.steps, _ws(f"edits.{i}.ws", tensors, like=start)))
@@ -242,8 +250,10 @@ def _ws(name: str, tensors: dict[str, Tensor], like: Tensor) -> Tensor:
     return ws
 
 
-def _mask(name: str, tensors: dict[str, Tensor]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _mask(name: str, tensors: dict[str, Tensor], width: int | None) -> Mask:
     bits = tensors[name]
-    if bits.dtype != torch.uint8 or bits.ndim != 2 or bits.shape[1] != -(-bits.shape[0] // 8):
-        raise ValueError(f"{name} is {bits.dtype} {list(bits.shape)}; expected bits of a square.")
-    return np.unpackbits(bits.numpy(), axis=1, count=len(bits)).astype(np.bool_)
+    columns = width or (len(bits) if bits.ndim else 0)
+    if bits.dtype != torch.uint8 or bits.ndim != 2 or bits.shape[1] != -(-columns // 8):
+        wanted = "bits of a square" if width is None else f"bits, {width} in a row"
+        raise ValueError(f"{name} is {bits.dtype} {list(bits.shape)}; expected {wanted}.")
+    return np.unpackbits(bits.numpy(), axis=1, count=columns).astype(np.bool_)

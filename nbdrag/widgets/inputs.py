@@ -51,12 +51,13 @@ def check_entries(entries: object, generator: Generator) -> tuple[Entry, ...]:
     """Entries of a history that the generator can have made."""
     if not isinstance(entries, Sequence) or not entries:
         raise ValueError("history must be the entries of an editor's history, one at least.")
+    size = (generator.height, generator.width)
     for i, entry in enumerate(entries):
         if not isinstance(entry, Entry):
             raise ValueError(f"history[{i}] is a {type(entry).__name__}; expected an Entry.")
         check_ws(generator, entry.ws)
-        pairs.checked(entry.points, generator.resolution, entry.points)
-        if entry.mask is not None and entry.mask.shape != (generator.resolution,) * 2:
+        pairs.checked(entry.points, size, entry.points)
+        if entry.mask is not None and entry.mask.shape != size:
             raise ValueError(f"history[{i}] has a mask of another size than the picture.")
         if isinstance(entry.change, Sampled):
             drawn = sample(generator, entry.change.seed, entry.change.truncation)

@@ -21,12 +21,12 @@ from torch import Tensor
 from nbdrag.editing.anatomy import Anatomy, Colouring, dissect, feature_map
 from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.draggan import DragStep, drag
-from nbdrag.editing.features import sample
+from nbdrag.editing.features import Size, sample
 from nbdrag.editing.inputs import Array
 from nbdrag.editing.step import EditDiverged
 from nbdrag.generators.stylegan2 import Generator
 
-PANEL = 232  # height and width of a panel, CSS pixels
+PANEL = 232  # height and width of a panel, CSS pixels; what isn't square fills one of them
 GAP, CAPTION = 12, 22
 HANDLE, TARGET, FOUND = "#e5484d", "#2f6fde", "#12a594"
 INK, FAINT = "#7d838c", "#9aa0a8"  # to be read on light and on dark
@@ -140,13 +140,13 @@ class StepInspector(ipywidgets.VBox):
 
     def draw(self) -> None:
         """Draw the iteration shown."""
-        anatomy, resolution = self.anatomy(), self._generator.resolution
+        anatomy = self.anatomy()
         shown = self._steps[: self.index]
         step = shown[-1]
         with torch.no_grad():
             image = self._generator.synthesis(step.ws[None]).image[0]
         picture = ((image + 1) * 127.5).clamp(0, 255).permute(1, 2, 0).numpy()
-        scale = PANEL / resolution
+        scale = PANEL / max(self._generator.height, self._generator.width)
         with hold_canvas(self.canvas):
             self.canvas.clear()
             self.canvas.font = FONT
@@ -218,7 +218,7 @@ class StepInspector(ipywidgets.VBox):
         canvas.restore()
 
     def _picture(self, picture: Pixels, step: DragStep, scale: float) -> None:
-        self._image(picture)
+        self._image(picture, self._shown_size())
         path = [self._handles, *(each.points for each in self._steps[: self.index])]
         for trail in torch.stack(path, 1).tolist():
             self._line([(x * scale, y * scale) for x, y in trail], HANDLE)
@@ -228,7 +228,7 @@ class StepInspector(ipywidgets.VBox):
             self._dot(to_x * scale, to_y * scale, TARGET)
 
     def _supervision(self, anatomy: Anatomy, scale: float) -> None:
-        self._image((anatomy.colours_before * 255).numpy())
+        self._image((anatomy.colours_before * 255).numpy(), self._shown_size())
         canvas = self.canvas
         for points, (x, y), (dx, dy) in zip(
             anatomy.patches.tolist(),
@@ -256,7 +256,7 @@ class StepInspector(ipywidgets.VBox):
             value = (window - finite.min()) / (finite.max() - finite.min()).clamp_min(1e-12)
             self.canvas.save()
             self.canvas.translate(left, top)
-            self._image(heat(value.clamp(0, 1).numpy()), round(width) - 2)
+            self._image(heat(value.clamp(0, 1).numpy()), (round(width) - 2, round(width) - 2))
             cell = (width - 2) / window.shape[0]
             for point, colour in ((anatomy.points[i], HANDLE), (anatomy.found[i], FOUND)):
                 x, y = ((point - anatomy.corners[i] + 0.5) * cell).tolist()
@@ -273,10 +273,18 @@ class StepInspector(ipywidgets.VBox):
 
     # ----------------------------------------------------------------------------------- pencil
 
-    def _image(self, picture: NDArray[np.generic], size: int = PANEL) -> None:
+    def _shown_size(self) -> Size:
+        """Height and width of a picture in its panel."""
+        height, width = self._generator.height, self._generator.width
+        longest = max(height, width)
+        return round(PANEL * height / longest), round(PANEL * width / longest)
+
+    def _image(self, picture: NDArray[np.generic], size: Size) -> None:
         """Show [h, w, 3] in 0 to 255 without smoothing: a cell should look like a cell."""
-        rows = np.arange(size) * picture.shape[0] // size
-        columns = np.arange(size) * picture.shape[1] // size
+        rows, columns = (
+            np.arange(shown) * cells // shown
+            for shown, cells in zip(size, picture.shape[:2], strict=True)
+        )
         enlarged = picture[rows][:, columns].astype(np.uint8)
         self.canvas.put_image_data(enlarged, 0, 0)
 

@@ -8,19 +8,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nbdrag.editing.features import Size
 from nbdrag.widgets.protocol import MAX_POINTS
 
 Pair = tuple[float, float, float, float]
 
 
-def checked(points: ArrayLike, resolution: int, present: Sequence[Pair] = ()) -> tuple[Pair, ...]:
+def checked(points: ArrayLike, size: Size, present: Sequence[Pair] = ()) -> tuple[Pair, ...]:
     """The points as tuples of numbers.
 
     Parameters
     ----------
     points : array_like, shape [P, 4] or [P, 2, 2]
         P pairs, from none to 64, in pixels of the picture, pixel centres at +0.5.
-    resolution : int
+    size : (int, int)
         Height and width of the picture.
     present : sequence of Pair
         Those placed already. Tracking may have led two of their handles to one place; only there
@@ -32,15 +33,15 @@ def checked(points: ArrayLike, resolution: int, present: Sequence[Pair] = ()) ->
         If they have another shape, are too many, lie outside the picture or are not finite, or if
         two handles are at the same place.
     """
-    rows = _rows(points)
+    rows, (height, width) = _rows(points), size
     if len(rows) > MAX_POINTS:
         raise ValueError(f"points has {len(rows)} pairs; {MAX_POINTS} are the most.")
     for i, row in enumerate(rows):
         for what, (x, y) in (("handle", row[:2]), ("target", row[2:])):
-            if not (0 <= x <= resolution and 0 <= y <= resolution):  # False for NaN, too
+            if not (0 <= x <= width and 0 <= y <= height):  # False for NaN, too
                 raise ValueError(
-                    f"points[{i}] has its {what} at ({x:g}, {y:g}), outside the picture; x and y "
-                    f"must be numbers from 0 to {resolution}."
+                    f"points[{i}] has its {what} at ({x:g}, {y:g}), outside the picture; x must be "
+                    f"a number from 0 to {width}, and y one from 0 to {height}."
                 )
     met = Counter(row[:2] for row in present)
     for handle, count in Counter(row[:2] for row in rows).items():

@@ -54,7 +54,10 @@ def _option(field: Field[Any], default: Any, generator: Generator) -> Option:
     }
     if name == "feature_block":
         blocks = [Choice(value=None, label=AUTOMATIC[name])]
-        blocks += [Choice(value=r, label=f"{r} × {r}") for r in generator.block_resolutions]
+        blocks += [
+            Choice(value=r, label=f"{generator.config.width_at(r)} × {r}")
+            for r in generator.block_resolutions
+        ]
         return ChoiceOption(**common, choices=blocks)
     if meta["kind"] == "switch":
         return SwitchOption(**common)

@@ -28,7 +28,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised with every change that an older page would not understand."""
 
 MAX_ID = 2**53 - 1
@@ -182,10 +182,11 @@ FromPage = Ready | Ack | Heartbeat | Request
 
 
 class Model(Struct, kw_only=True):
-    """The generator that makes the pictures, `resolution` pixels wide and high."""
+    """The generator that makes the pictures, `width` by `height` pixels."""
 
     name: str
-    resolution: int
+    width: int
+    height: int
     num_ws: int
 
 
@@ -291,8 +292,8 @@ class Snapshot(_Message, tag="snapshot"):
 class Frame(_Message, tag="frame"):
     """A picture, in the buffer: the shown one is always that of the highest `seq`.
 
-    While an edit runs, `final` is false and the picture may be smaller than the model's
-    resolution; `points` hold the tracked handles. At rest `final` is true and the picture is
+    While an edit runs, `final` is false and the picture may be smaller than the model's, in the
+    same shape; `points` hold the tracked handles. At rest `final` is true and the picture is
     lossless and of full size.
     """
 

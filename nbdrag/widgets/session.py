@@ -25,6 +25,7 @@ from torch import Tensor
 
 from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.draggan import DragStep
+from nbdrag.editing.features import Size
 from nbdrag.editing.inputs import check_ws
 from nbdrag.generators.identity import generator_hash
 from nbdrag.generators.stylegan2 import Generator
@@ -41,7 +42,7 @@ from nbdrag.widgets.album import Album
 from nbdrag.widgets.inputs import check_entries, check_options, check_start
 from nbdrag.widgets.protocol import Level, PaintMask, Progress, Status
 
-WHOLE_UP_TO = 256  # pixels; a preview lacks what the last blocks add, and here they are quick
+WHOLE_UP_TO = 256 * 256  # pixels; a preview lacks what the last blocks add, here quick
 LEVELS: dict[str, Level] = {
     "done": "info",
     "limit": "warning",
@@ -118,6 +119,11 @@ class Session:
         return origin.truncation if isinstance(origin, Sampled) else None
 
     @property
+    def size(self) -> Size:
+        """Height and width of the pictures."""
+        return self.generator.height, self.generator.width
+
+    @property
     def entries(self) -> tuple[Entry, ...]:
         """The history, with what is placed now on the picture shown."""
         with self.lock:
@@ -143,7 +149,7 @@ class Session:
     def set_points(self, points: ArrayLike) -> None:
         """Place these handles and targets instead of those before."""
         with self.lock:
-            placed = pairs.checked(points, self.generator.resolution, self.points)
+            placed = pairs.checked(points, self.size, self.points)
             if self.running and self.runner is not None:
                 if len(placed) != len(self.points):
                     raise RuntimeError(
@@ -163,12 +169,12 @@ class Session:
     def set_mask(self, mask: ArrayLike | None) -> None:
         """Set where the picture may move; None for everywhere."""
         with self._preparing():
-            self._place_mask(masks.checked(mask, self.generator.resolution))
+            self._place_mask(masks.checked(mask, self.size))
 
     def paint_mask(self, stroke: PaintMask) -> None:
         """Add a stroke to the mask. It may leave nothing that may move, until the next stroke."""
         with self._preparing():
-            self._place_mask(masks.painted(self.mask, stroke, self.generator.resolution))
+            self._place_mask(masks.painted(self.mask, stroke, self.size))
 
     def invert_mask(self) -> None:
         """Let move what had to stay, and the other way round."""
@@ -309,7 +315,7 @@ class Session:
 
     def _seen_in(self, step: DragStep) -> Tensor:
         """The picture of a step: whole if that costs little, else the preview it came with."""
-        small = self.generator.resolution <= WHOLE_UP_TO
+        small = self.generator.height * self.generator.width <= WHOLE_UP_TO
         # A generator whose blocks have no RGB of their own has no preview.
         return self.album.synthesized(step.ws) if small or not len(step.preview) else step.preview
 

@@ -96,7 +96,8 @@ class Wire:
                 revision=session.revision,
                 model=p.Model(
                     name=session.name,
-                    resolution=session.generator.resolution,
+                    width=session.generator.width,
+                    height=session.generator.height,
                     num_ws=session.generator.num_ws,
                 ),
                 seed=session.seed,
@@ -201,11 +202,14 @@ class Wire:
             return f"{session.name}-{start}{f'-{edits}edits' if edits else ''}.png"
 
     def _post_mask(self) -> None:
-        session, size = self._session, self._session.generator.resolution
-        everywhere = session.mask is None
-        data = [] if session.mask is None else [mask.bits(session.mask)]
-        version = session.mask_version
-        self._post(p.Mask(version=version, width=size, height=size, everywhere=everywhere), *data)
+        session = self._session
+        message = p.Mask(
+            version=session.mask_version,
+            width=session.generator.width,
+            height=session.generator.height,
+            everywhere=session.mask is None,
+        )
+        self._post(message, *([] if session.mask is None else [mask.bits(session.mask)]))
 
     def _post_thumbnails(self) -> None:
         album = self._session.album

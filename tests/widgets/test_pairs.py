@@ -9,11 +9,11 @@ from hypothesis.extra import numpy as hnp
 
 from nbdrag.widgets.pairs import checked
 
-SIZE = 32
+SIZE = HEIGHT, WIDTH = 32, 24
 
-coordinates = st.floats(0, SIZE)
+xs, ys = st.floats(0, WIDTH), st.floats(0, HEIGHT)
 distinct_pairs = st.lists(
-    st.tuples(coordinates, coordinates, coordinates, coordinates),
+    st.tuples(xs, ys, xs, ys),
     max_size=8,
     unique_by=lambda pair: pair[:2],
 )
@@ -45,6 +45,7 @@ def test_there_may_be_none() -> None:
     ("points", "complaint"),
     [
         ([[1, 2, 3, 33]], "points[0] has its target at (3, 33), outside the picture"),
+        ([[1, 2, 25, 3]], "x must be a number from 0 to 24, and y one from 0 to 32"),
         ([[1, 2, 3, 4], [-1, 2, 3, 4]], "points[1] has its handle at (-1, 2)"),
         ([[1, 2, 3, float("nan")]], "target at (3, nan)"),
         ([[float("inf"), 2, 3, 4]], "handle at (inf, 2)"),
@@ -91,5 +92,6 @@ def test_whatever_is_accepted_lies_in_the_picture(points: np.ndarray) -> None:
         accepted = checked(points, SIZE)
     except ValueError:
         return
-    assert all(0 <= value <= SIZE for pair in accepted for value in pair)
+    assert all(0 <= x <= WIDTH for pair in accepted for x in pair[::2])
+    assert all(0 <= y <= HEIGHT for pair in accepted for y in pair[1::2])
     assert len(accepted) == (len(points) if points.size else 0)

@@ -70,7 +70,12 @@ def test_the_snapshot_tells_of_the_model_and_its_options(line: Line) -> None:
     snapshot, _ = line.page().wait_for_kind("snapshot")
     generator = line.session.generator
     assert snapshot["protocol"] == protocol.PROTOCOL
-    assert snapshot["model"] == {"name": "tiny", "resolution": 32, "num_ws": generator.num_ws}
+    assert snapshot["model"] == {
+        "name": "tiny",
+        "width": 32,
+        "height": 32,
+        "num_ws": generator.num_ws,
+    }
     assert {option["name"] for option in snapshot["schema"]} == set(snapshot["options"])
     assert snapshot["options"]["max_steps"] == 4
 

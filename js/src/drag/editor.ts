@@ -107,9 +107,13 @@ export function createEditor(session: Session): Editor {
   return { session, view, ...geometry, commands: createCommands(session, view, geometry) };
 }
 
-/** The brush's radius; until the user chooses one, a sixteenth of the image. */
+/** The brush's radius; until the user chooses one, a sixteenth of the image's shorter side. */
 export function brushRadius({ radius }: ViewState, image: Size): number {
-  return radius > 0 ? radius : Math.max(1, Math.round(image.width / 16));
+  return radius > 0 ? radius : Math.max(1, Math.round(shorterSide(image) / 16));
+}
+
+export function shorterSide({ width, height }: Size): number {
+  return Math.min(width, height);
 }
 
 /** Pans so far that the image point is on the stage. */
@@ -154,7 +158,7 @@ function createCommands(
       const image = geometry.imageSize();
       const radius = brushRadius(view.get(), image) * by;
       const rounded = by > 1 ? Math.ceil(radius) : Math.floor(radius);
-      view.dispatch({ radius: clamp(rounded, 1, image.width / 2) });
+      view.dispatch({ radius: clamp(rounded, 1, shorterSide(image) / 2) });
     }, always);
 
   return {

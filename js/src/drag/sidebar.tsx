@@ -6,7 +6,7 @@ import { Icon } from "../shared/icons";
 import { LIMITS } from "../shared/protocol.gen";
 import { CommandButton } from "./button";
 import { Curve } from "./curve";
-import { brushRadius, type Editor, TRUNCATION } from "./editor";
+import { brushRadius, type Editor, shorterSide, TRUNCATION } from "./editor";
 import { Options } from "./options";
 import { gap } from "./points";
 import { isEditable, isRunning, shownPairs } from "./store";
@@ -160,7 +160,7 @@ function MaskSection({ editor }: { editor: Editor }): JSX.Element | null {
   const tool = useSelect(editor.view, (view) => view.tool);
   const overlay = useSelect(editor.view, (view) => view.overlay);
   const radius = useSelect(editor.view, (view) => brushRadius(view, editor.imageSize()));
-  const width = useSelect(store, () => editor.imageSize().width);
+  const side = useSelect(store, () => shorterSide(editor.imageSize()));
   if (!masked && tool === "points") return null;
   return (
     <section class="nb-section" data-testid="mask-section">
@@ -199,7 +199,7 @@ function MaskSection({ editor }: { editor: Editor }): JSX.Element | null {
             data-testid="radius"
             type="range"
             min={1}
-            max={Math.round(width / 4)}
+            max={Math.round(side / 4)}
             step={1}
             value={radius}
             onInput={({ currentTarget }) =>

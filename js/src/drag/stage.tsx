@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { useSelect } from "../shared/hooks";
-import { type Point, toStage } from "../shared/viewport";
+import { clamp, type Point, toStage } from "../shared/viewport";
 import { createSurface } from "./canvas";
 import { brushRadius, type Editor } from "./editor";
 import type { Gestures } from "./gestures";
@@ -38,6 +38,7 @@ export function Stage({ editor, gestures }: { editor: Editor; gestures: Gestures
       class="nb-stage"
       data-testid="stage"
       data-tool={tool}
+      style={`--aspect: ${aspect(width, height)}`}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: an application is interactive
       tabIndex={0}
       role="application"
@@ -55,6 +56,11 @@ export function Stage({ editor, gestures }: { editor: Editor; gestures: Gestures
       <Overlay editor={editor} />
     </div>
   );
+}
+
+/** How high the stage is for its width: a picture that is higher than wide gets more room. */
+function aspect(width: number, height: number): number {
+  return clamp(height / width, 1, 1.4);
 }
 
 /** Redraws the canvas, once per animation frame, whenever what it shows has changed. */

@@ -215,8 +215,8 @@ export interface ImageSize {
   readonly height: number;
 }
 
-export function imageSize({ model: { resolution } }: Snapshot): ImageSize {
-  return { width: resolution, height: resolution };
+export function imageSize({ model: { width, height } }: Snapshot): ImageSize {
+  return { width, height };
 }
 
 /**

@@ -1,7 +1,7 @@
 // Written by `python -m nbdrag.widgets.protocol --typescript` from nbdrag/widgets/protocol.py.
 // Don't edit: change that file and write this one anew.
 
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** The largest values and lengths the kernel accepts. */
 export const LIMITS = {
@@ -23,10 +23,11 @@ export type Level = "busy" | "error" | "info" | "warning";
 
 export type Format = "image/jpeg" | "image/png" | "image/webp";
 
-/** The generator that makes the pictures, `resolution` pixels wide and high. */
+/** The generator that makes the pictures, `width` by `height` pixels. */
 export interface Model {
   name: string;
-  resolution: number;
+  width: number;
+  height: number;
   num_ws: number;
 }
 
@@ -275,8 +276,8 @@ export interface Snapshot {
 /**
  * A picture, in the buffer: the shown one is always that of the highest `seq`.
  *
- * While an edit runs, `final` is false and the picture may be smaller than the model's
- * resolution; `points` hold the tracked handles. At rest `final` is true and the picture is
+ * While an edit runs, `final` is false and the picture may be smaller than the model's, in the
+ * same shape; `points` hold the tracked handles. At rest `final` is true and the picture is
  * lossless and of full size.
  */
 export interface Frame {

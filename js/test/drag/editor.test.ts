@@ -51,6 +51,17 @@ describe("points", () => {
     expect(rows()).toEqual([[40, 50, 60, 70]]);
   });
 
+  it("are placed on a picture that is higher than wide, and not beside it", async () => {
+    // 128 CSS pixels wide, in the middle of 256; `click` counts 2 of them as one.
+    kernel.change({ model: { name: "human", width: 64, height: 128, num_ws: 12 } });
+    await settle();
+    click(stage, [30, 50]);
+    click(stage, [40, 50]);
+    click(stage, [95, 126]);
+    await settle();
+    expect(kernel.last("set_points")?.points).toEqual([[8, 50, 63, 126]]);
+  });
+
   it("are placed by one drag", async () => {
     drag(stage, [
       [40, 50],

@@ -4,6 +4,7 @@ import {
   type EditorState,
   EMPTY,
   type Event,
+  imageSize,
   isSettled,
   mode,
   pixelsToGo,
@@ -19,6 +20,11 @@ const stateAfter = (...events: Event[]): EditorState => events.reduce(reduce, EM
 const live: Event = { kind: "connection", connection: "live" };
 const told = (changes = {}): Event => ({ kind: "snapshot", snapshot: snapshot(changes) });
 const shown = (changes = {}): Event => ({ kind: "frame", frame: frame(changes), picture });
+
+it("a picture is as wide and as high as the model's", () => {
+  const model = { name: "human", width: 512, height: 1024, num_ws: 18 };
+  expect(imageSize(snapshot({ model }))).toEqual({ width: 512, height: 1024 });
+});
 
 describe("points", () => {
   const kernels = told({ points: [[10, 10, 20, 20]] });

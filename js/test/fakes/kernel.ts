@@ -1,21 +1,22 @@
 // A kernel for tests: writes down what the page says and answers what the test wants.
 
-import type {
-  Frame,
-  FromKernel,
-  FromPage,
-  Reply,
-  Request,
-  Snapshot,
+import {
+  type Frame,
+  type FromKernel,
+  type FromPage,
+  PROTOCOL,
+  type Reply,
+  type Request,
+  type Snapshot,
 } from "../../src/shared/protocol.gen";
 import type { Host } from "./hosts";
 
 export function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
   return {
     kind: "snapshot",
-    protocol: 1,
+    protocol: PROTOCOL,
     revision: 1,
-    model: { name: "toonfaces-128", resolution: 128, num_ws: 12 },
+    model: { name: "toonfaces-128", width: 128, height: 128, num_ws: 12 },
     seed: 11,
     truncation: 0.7,
     points: [],
