@@ -7,19 +7,25 @@ licence; to keep to that is up to who uses them. Nothing is fetched before it is
 from __future__ import annotations
 
 import html
+import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from os import PathLike, fspath
-from pathlib import Path, PurePath
+from os import PathLike
+from pathlib import Path
 
-from nbdrag.generators.checkpoint import CheckpointError, read_generator
-from nbdrag.generators.download import cached, fetch
+from nbdrag.generators.checkpoint import read_generator
+from nbdrag.generators.download import cache_folder, cached, fetch
+from nbdrag.generators.errors import CheckpointError
+from nbdrag.generators.hub import fetch_from_hub
 from nbdrag.generators.progress import Progress, drawn
+from nbdrag.generators.resume import readable
 from nbdrag.generators.stylegan2 import Generator
 
 ASSETS = Path(__file__).parent.parent / "assets"
+SUFFIXES = (".pkl", ".pt", ".pth", ".safetensors")  # a hint; what a file holds is what counts
 
 NVIDIA = "NVIDIA, non-commercial"  # the NVIDIA Source Code License-NC
 NGC = "https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/versions/1/files"
@@ -63,7 +69,9 @@ class Known:
     @property
     def file(self) -> Path:
         """Where its file is, or would be after a download."""
-        return cached(self.url) if self.url else ASSETS / f"{self.name}.safetensors"
+        if self.url is None:
+            return ASSETS / f"{self.name}.safetensors"
+        return cache_folder() / self.url.rpartition("/")[2]
 
     @property
     def at_hand(self) -> bool:
@@ -80,7 +88,7 @@ class Known:
         """Where it is, and how large: "packaged, 2.4 MB", "in the cache, ..." or "to download"."""
         place = "in the cache" if self.at_hand else "to download"
         place = place if self.url else "packaged"
-        return place + (f", {self.file_size / 1e6:.3g} MB" if self.file_size else "")
+        return place + (f", {readable(self.file_size)}" if self.file_size else "")
 
 
 def _ours() -> Iterator[Known]:
@@ -230,23 +238,61 @@ def load_generator(
 
 
 def find_file(source: str | PathLike[str], progress: Progress) -> Path:
-    """Give the file that holds a generator, after a download if need be."""
-    name = fspath(source)
-    if name in ZOO and not isinstance(source, PurePath):
-        known = ZOO[name]
-        return fetch(known.url, known.sha256, progress) if known.url else known.file
+    """Give the file that holds a generator, after a download if need be.
+
+    Parameters and errors are those of `load_generator`.
+    """
+    name = os.fsdecode(source)
+    known = next((known for known in ZOO.values() if name in (known.name, known.url)), None)
+    if known:
+        if known.url:
+            fetch(known.url, known.file, progress, sha256=known.sha256)
+        return known.file
+    if name.lower().startswith("hf:"):
+        return fetch_from_hub(name, progress)
     if re.match(r"[a-z][a-z0-9+.-]*://", name, re.IGNORECASE):
-        return fetch(name, None, progress)
-    path = Path(name).expanduser()
-    if path.is_file():
-        return path
-    raise CheckpointError(missing(name, path))
+        file = cached(name)
+        fetch(name, file, progress)
+        return file
+    return local_file(name)
 
 
-def missing(name: str, path: Path) -> str:
-    """Say that there is no such generator, and what comes close."""
-    is_path = path.suffix or path.name != name
-    what = f"there is no file {name!r}" if is_path else f"there is no generator {name!r}"
-    near = get_close_matches(name.lower(), ZOO, n=3)
-    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
-    return f"{what}{hint} Known names: {', '.join(ZOO)}; or give the path of a file."
+def local_file(name: str) -> Path:
+    """Check that there is a file, and tell what else could be meant."""
+    try:
+        path = Path(name).expanduser()
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # no permission, no path, no such user
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise CheckpointError(f"{name!r} can't be read: {reason}.") from None
+    if not name:
+        raise CheckpointError("the name of the generator is empty; list_generators() shows names.")
+    if is_folder:
+        found = [str(file) for file in files_in(path) if file.suffix in SUFFIXES]
+        such = f", such as {found[0]!r}" if found else f"; they end in {', '.join(SUFFIXES)}"
+        raise CheckpointError(f"{name!r} is a folder; give a file in it{such}.")
+    if not is_file:
+        kind = "file" if path.suffix or path.name != name else "generator"
+        meant = f" Did you mean {' or '.join(map(repr, near))}?" if (near := similar(path)) else ""
+        raise CheckpointError(
+            f"there is no {kind} {name!r}.{meant} list_generators() shows the names; the path of a "
+            "checkpoint, an https:// address and hf:owner/name/file will do, too."
+        )
+    return path
+
+
+def similar(path: Path) -> list[str]:
+    """Names and files that a misspelt path could mean, the likeliest first."""
+    meanings: dict[str, str] = {}
+    for known in ZOO.values():
+        meanings |= dict.fromkeys((known.name, known.file.stem), known.name)
+    meanings |= {file.name.lower(): str(file) for file in files_in(path.parent)}
+    near = get_close_matches(path.name.lower(), meanings, n=6)
+    return list(dict.fromkeys(meanings[name] for name in near))[:3]
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The first files of a folder, in order; none where there is no folder."""
+    with suppress(OSError):
+        return [path for path in sorted(folder.iterdir())[:1000] if path.is_file()]
+    return []

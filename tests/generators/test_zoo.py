@@ -34,7 +34,7 @@ def test_the_list_is_a_list_and_shows_as_a_table():
     head, *rows = repr(names).splitlines()
     assert head.split() == ["name", "pixels", "draws", "source", "licence", "where"]
     assert [row.split()[0] for row in rows] == names
-    assert rows[0].endswith("packaged, 2.37 MB")
+    assert rows[0].endswith("packaged, 2.4 MB")
     assert names._repr_html_().count("<tr>") == len(names) + 1
 
 
