@@ -87,15 +87,20 @@ class Allowance:
     """
 
     steps: int = 1 << 21
-    copied: int = 3 << 30
+    copied: int = 1 << 26
     tuple_keys: int = 1 << 12
+
+    @classmethod
+    def of_file(cls, size: int) -> Allowance:
+        """Give the allowance for a file of `size` bytes."""
+        return cls(copied=cls().copied + 3 * size)
 
     def copy(self, size: int) -> None:
         """Take `size` bytes from the allowance, or refuse."""
         self.copied -= size
         if self.copied < 0:
             raise CheckpointError(
-                "the file unfolds to gigabytes beyond its own size; no checkpoint does."
+                "the file unfolds to several times its own size; no checkpoint does."
             )
 
 

@@ -20,7 +20,6 @@ import pickletools
 import reprlib
 import struct
 from collections.abc import Callable, Mapping
-from sys import getsizeof
 from typing import NoReturn
 
 from nbdrag.generators.errors import CheckpointError
@@ -71,7 +70,23 @@ def read_pickle(
         If the pickle is damaged, costs too much, uses an instruction or names a global that no
         checkpoint needs.
     """
-    return Machine(data, persistent, makers or {}, allowance or Allowance()).run()
+    found, _ = read_pickle_at(data, 0, persistent=persistent, makers=makers, allowance=allowance)
+    return found
+
+
+def read_pickle_at(
+    data: bytes | bytearray | memoryview,
+    start: int,
+    *,
+    persistent: Callable[[object], object] | None = None,
+    makers: Makers | None = None,
+    allowance: Allowance | None = None,
+) -> tuple[object, int]:
+    """Read the pickle that begins at `start`; give it, and where it ends. See `read_pickle`."""
+    source = Source(memoryview(data).cast("B"), start)
+    allowance = allowance or Allowance.of_file(len(source.data))
+    found = Machine(source, persistent, {**PLAIN, **(makers or {})}, allowance).run()
+    return found, source.position
 
 
 class Machine:
@@ -90,14 +105,14 @@ class Machine:
 
     def __init__(
         self,
-        data: bytes | bytearray | memoryview,
+        source: Source,
         persistent: Callable[[object], object] | None,
         makers: Makers,
         allowance: Allowance,
     ) -> None:
-        self.source = Source(data)
+        self.source = source
         self.persistent = persistent
-        self.makers: Makers = {**PLAIN, **makers}
+        self.makers = makers
         self.allowance = allowance
         self.stack: list[object] = []
         self.outer: list[list[object]] = []
@@ -170,7 +185,7 @@ class Machine:
         self.push(argument)
 
     def text(self, argument: object) -> None:
-        self.allowance.copy(getsizeof(argument))
+        self.allowance.copy(len(str(argument)))
         self.push(argument)
 
     def none(self, _: object) -> None:
@@ -362,9 +377,9 @@ def refuse_instruction(code: bytes) -> NoReturn:
 class Source:
     """What is left of a pickle, in the manner of a file; it never gives more than there is."""
 
-    def __init__(self, data: bytes | bytearray | memoryview) -> None:
-        self.data = memoryview(data).cast("B")
-        self.position = 0
+    def __init__(self, data: memoryview, position: int) -> None:
+        self.data = data
+        self.position = position
 
     def read(self, size: int) -> bytes:
         found = self.data[self.position : self.position + size].tobytes()
