@@ -96,8 +96,8 @@ def fetch(
             record(file, url, actual)
     elif actual != expected:
         raise DownloadError(
-            f"{file} has changed: its SHA-256 is {actual}, and it was {expected}. Delete it, and "
-            f"it will be downloaded again{trusting(file, sha256)}."
+            f"{file} has changed: its SHA-256 is {actual} instead of {expected}. Delete it, "
+            f"and it will be downloaded again{trusting(file, sha256)}."
         )
 
 
@@ -111,8 +111,8 @@ def retrieve(
     if expected not in (None, actual):
         discard(part)
         raise DownloadError(
-            f"{shown(url)} has changed: its SHA-256 is {actual}, and it was {expected}. The new "
-            f"file was not kept{trusting(file, sha256)}."
+            f"{shown(url)} has changed: its SHA-256 is {actual} instead of {expected}. The "
+            f"new file was not kept{trusting(file, sha256)}."
         )
     record(file, url, actual)
 
@@ -192,8 +192,10 @@ def record_of(file: Path) -> Path:
 
 
 def trusting(file: Path, pinned: str | None) -> str:
-    """Say how a change is accepted, where that is for the user to say."""
-    return "" if pinned else f"; if you trust the change, delete {record_of(file).name} there, too"
+    """Say how the user can take a file in spite of its hash."""
+    if pinned:
+        return "; if you trust it, download it yourself and load the file"
+    return f"; if you trust the change, delete {record_of(file).name} there, too"
 
 
 # ------------------------------------------------------------------------- beside other processes

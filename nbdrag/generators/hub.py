@@ -88,7 +88,8 @@ def bar_that(tell: Callable[[int, int | None], None]) -> type[tqdm[NoReturn]]:
 
     class Bar(tqdm):  # type: ignore[type-arg]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **{**kwargs, "file": StringIO()})
+            # The delay keeps it from telling anything before it is complete itself.
+            super().__init__(*args, **{**kwargs, "file": StringIO(), "delay": 1e-9})
 
         def display(self, msg: str | None = None, pos: int | None = None) -> None:
             tell(int(self.n), int(self.total) if self.total else None)

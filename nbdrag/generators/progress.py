@@ -12,6 +12,9 @@ What it raises ends the work.
 """
 
 
+DELAY = 0.5  # seconds: what is done by then needs no bar
+
+
 @contextmanager
 def drawn(progress: Progress | None) -> Iterator[Progress]:
     """Give the function itself, or, for None, one that draws a bar on the terminal or in the cell.
@@ -24,16 +27,13 @@ def drawn(progress: Progress | None) -> Iterator[Progress]:
 
     from tqdm.auto import tqdm  # the one that suits the place: widget or text
 
+    form = "{desc} |{bar}| {percentage:3.0f}% [{elapsed}<{remaining}]"
     with tqdm(
-        total=1.0,
-        delay=0.5,  # seconds
-        leave=False,
-        bar_format="{desc} |{bar}| {percentage:3.0f}% [{elapsed}<{remaining}]",
+        total=1.0, delay=DELAY, leave=False, bar_format=form, mininterval=0, miniters=0
     ) as bar:
 
         def draw(what: str, fraction: float | None) -> None:
             bar.set_description_str(what, refresh=False)
-            if fraction is not None:
-                bar.update(fraction - bar.n)
+            bar.update(0 if fraction is None else fraction - bar.n)
 
         yield draw

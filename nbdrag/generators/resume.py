@@ -363,4 +363,6 @@ def standing(name: str, have: int, total: int | None) -> tuple[str, float | None
 
 def readable(size: int) -> str:
     """Give a number of bytes in a unit that people use."""
-    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
+    if size < 1e5:
+        return f"{size / 1e3:.1f} kB"
+    return f"{size / 1e6:.1f} MB" if size < 1e7 else f"{size / 1e6:.0f} MB"

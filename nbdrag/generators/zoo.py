@@ -32,6 +32,9 @@ NGC = "https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/versions/1
 CONFIG_F = "https://nvlabs-fi-cdn.nvidia.com/stylegan2/networks"
 SELF_DISTILLED = "https://storage.googleapis.com/self-distilled-stylegan"
 
+# About, in bytes: a file with a generator, its average and a discriminator, at full width.
+FULL = {1024: 382_000_000, 512: 364_000_000, 256: 357_000_000}
+
 
 @dataclass(frozen=True)
 class Known:
@@ -40,7 +43,7 @@ class Known:
     Attributes
     ----------
     name : str
-        What `load_generator` knows it by; ends in its height.
+        What `load_generator` knows it by; ends in the height of its pictures.
     title : str
         What it draws.
     resolution : int
@@ -52,9 +55,10 @@ class Known:
     url : str, optional
         Where it is to be had; None for what comes with the package.
     size : int, optional
-        Of the file, in bytes, where known before the download.
+        Of the file to download, in bytes, about; None where nobody says.
     sha256 : str, optional
-        Of the file. No publisher tells: None means that the first download counts.
+        Of the file. No publisher says, but here and there two copies that people have put up
+        elsewhere agree. None: the first download counts.
     """
 
     name: str
@@ -80,7 +84,7 @@ class Known:
 
     @property
     def file_size(self) -> int | None:
-        """How large its file is: the one at hand, or the one to download where that is known."""
+        """How large its file is, in bytes: the one at hand, or else about."""
         return self.file.stat().st_size if self.at_hand else self.size
 
     @property
@@ -95,8 +99,8 @@ def _ours() -> Iterator[Known]:
     yield Known("toonfaces-128", "drawn portraits", 128, "nbdrag", "Apache-2.0")
 
 
-def _adaptive_augmentation() -> Iterator[Known]:
-    """Karras et al., 2020, as published anew with Alias-Free GANs."""
+def _ada() -> Iterator[Known]:
+    """Karras et al., NeurIPS 2020 and 2021: the PyTorch files."""
     for data, resolution, title in (
         ("ffhq", 1024, "faces"),
         ("ffhq", 512, "faces"),
@@ -110,48 +114,73 @@ def _adaptive_augmentation() -> Iterator[Known]:
         ("afhqdog", 512, "dogs"),
         ("afhqwild", 512, "wild animals"),
         ("afhqv2", 512, "cats, dogs and wild animals"),
-        ("lsundog", 256, "dogs, at any distance"),
+        ("lsundog", 256, "dogs, from near and far"),
         ("brecahad", 512, "breast tissue under the microscope"),
         ("cifar10", 32, "ten classes of things"),
     ):
-        url = f"{NGC}/stylegan2-{data}-{resolution}x{resolution}.pkl"
-        source = "NVIDIA, StyleGAN2-ADA"
-        yield Known(f"{data}-{resolution}", title, resolution, source, NVIDIA, url)
+        yield Known(
+            f"{data}-{resolution}",
+            title,
+            resolution,
+            "NVIDIA, StyleGAN2-ADA",
+            NVIDIA,
+            f"{NGC}/stylegan2-{data}-{resolution}x{resolution}.pkl",
+            FULL[resolution] if resolution >= 512 else None,  # the small ones are narrower
+        )
 
 
 def _config_f() -> Iterator[Known]:
     """Karras et al., CVPR 2020: TensorFlow's files."""
-    for name, file, resolution, title in (
-        ("ffhq-1024-config-f", "ffhq", 1024, "faces"),
-        ("lsuncar-512", "car", 512, "cars"),
-        ("lsuncat-256", "cat", 256, "cats, at any distance"),
-        ("lsunchurch-256", "church", 256, "churches"),
-        ("lsunhorse-256", "horse", 256, "horses, at any distance"),
+    for name, file, resolution, title, sha256 in (
+        ("ffhq-config-f-1024", "ffhq", 1024, "faces", None),
+        ("lsuncar-512", "car", 512, "cars", None),
+        (
+            "lsuncat-256",
+            "cat",
+            256,
+            "cats, from near and far",
+            "08940fd616cfaf6bc7b0286b5d1a0b3f70febb26e136d64716c8d3f5e9bd3883",
+        ),
+        ("lsunchurch-256", "church", 256, "churches", None),
+        ("lsunhorse-256", "horse", 256, "horses, from near and far", None),
     ):
-        url = f"{CONFIG_F}/stylegan2-{file}-config-f.pkl"
-        yield Known(name, title, resolution, "NVIDIA, StyleGAN2", NVIDIA, url)
+        yield Known(
+            name,
+            title,
+            resolution,
+            "NVIDIA, StyleGAN2",
+            NVIDIA,
+            f"{CONFIG_F}/stylegan2-{file}-config-f.pkl",
+            FULL[resolution],
+            sha256,
+        )
 
 
 def _self_distilled() -> Iterator[Known]:
     """Mokady et al., SIGGRAPH 2022: trained on photos from the internet."""
-    for data, resolution, title in (
-        ("dogs", 1024, "dogs"),
-        ("elephants", 512, "elephants"),
-        ("lions", 512, "lions"),
-        ("giraffes", 512, "giraffes"),
-        ("parrots", 512, "parrots"),
-        ("horses", 256, "horses"),
-        ("bicycles", 256, "bicycles"),
+    for data, resolution, sha256 in (
+        ("dogs", 1024, "c9e93090d02916165a602c728c0e37458fc0c58fbc58e4d75bcd096bb81c7e8c"),
+        ("elephants", 512, None),
+        ("lions", 512, "0a01ff8344521171b1a2eff1e9a51c1acbc48221bdc2594919187f66a3942bcc"),
+        ("giraffes", 512, None),
+        ("parrots", 512, None),
+        ("horses", 256, "f100dc32e2731a293f3b31a9038416f72aa5cc30555b3315a82e19c065f81b0c"),
+        ("bicycles", 256, None),
     ):
-        url = f"{SELF_DISTILLED}/{data}_{resolution}_pytorch.pkl"
-        name = f"{data}-{resolution}"
-        yield Known(name, title, resolution, "Self-Distilled StyleGAN", "Apache-2.0", url)
+        yield Known(
+            f"{data}-{resolution}",
+            data,
+            resolution,
+            "Self-Distilled StyleGAN",
+            "Apache-2.0",
+            f"{SELF_DISTILLED}/{data}_{resolution}_pytorch.pkl",
+            FULL[resolution],
+            sha256,
+        )
 
 
 ZOO = {
-    known.name: known
-    for group in (_ours, _adaptive_augmentation, _config_f, _self_distilled)
-    for known in group()
+    known.name: known for group in (_ours, _ada, _config_f, _self_distilled) for known in group()
 }
 """Every generator with a name, by its name."""
 
@@ -179,7 +208,7 @@ class Names(list[str]):
         )
 
     def _rows(self) -> list[tuple[str, ...]]:
-        known = [ZOO[name] for name in self]
+        known = [ZOO[name] for name in self if name in ZOO]  # a list can be added to
         head = ("name", "pixels", "draws", "source", "licence", "where")
         return [
             head,
