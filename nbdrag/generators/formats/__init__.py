@@ -15,10 +15,14 @@ name of the file:
 
 from __future__ import annotations
 
-from os import PathLike, fspath
+from os import PathLike
+from pathlib import Path
 
 from nbdrag.generators.errors import CheckpointError
+from nbdrag.generators.formats import foreign, nvidia, openmmlab, rosinality, tensorflow
+from nbdrag.generators.formats.contents import contents
 from nbdrag.generators.formats.found import Checkpoint
+from nbdrag.generators.formats.torchfile import read_inert
 
 __all__ = ["Checkpoint", "read_checkpoint"]
 
@@ -40,4 +44,22 @@ def read_checkpoint(path: str | PathLike[str]) -> Checkpoint:
         If the file is damaged, holds no StyleGAN2 generator, or one of a kind that is not
         supported; the message says what it is.
     """
-    raise CheckpointError(f"{fspath(path)!r} is no file of a supported kind.")
+    path = Path(path)
+    try:
+        return recognise(read_inert(path))
+    except CheckpointError as error:
+        message = str(error)
+    raise CheckpointError(message if path.name in message else f"{path.name}: {message}")
+
+
+def recognise(tree: object) -> Checkpoint:
+    """Find a generator in an inert tree, or say what else it is."""
+    found = tensorflow.read(tree)
+    if found is None:
+        inside = contents(tree)
+        foreign.refuse(inside)
+        readers = (nvidia.read, rosinality.read, openmmlab.read)
+        found = next((c for c in (read(inside) for read in readers) if c is not None), None)
+        if found is None:
+            raise CheckpointError(foreign.describe(inside))
+    return found

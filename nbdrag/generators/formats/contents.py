@@ -210,7 +210,8 @@ def find_network(found: Contents, anchor: str) -> Network | None:
 
 def is_average(name: str) -> bool:
     """Tell by a network's name whether it is an average over the training."""
-    return re.search(r"\bema|ema\b|\bgs\b|average", name, re.IGNORECASE) is not None
+    words = re.split(r"[^a-z]+", name.lower())  # "params_ema" is two
+    return not {"ema", "gs", "average", "averaged"}.isdisjoint(words)
 
 
 Thing = TypeVar("Thing")

@@ -109,7 +109,7 @@ def viewed(storage: Tensor, offset: object, shape: object, strides: object) -> T
         )
     if not items:
         return storage.new_empty(shape)
-    return storage.as_strided(shape, strides, start)
+    return storage.as_strided(shape, strides, storage.storage_offset() + start)
 
 
 def whole(numbers: object) -> tuple[int, ...]:
@@ -138,7 +138,7 @@ def make_tensor(call: Call, allowance: Allowance) -> object:
     """``_rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks, metadata)``."""
     match call.args:
         case (Tensor() as storage, offset, shape, strides, *rest):
-            if len(rest) > 2 and rest[2]:
+            if len(rest) > 2 and isinstance(rest[2], dict) and rest[2]:
                 raise CheckpointError("the file has conjugated tensors; they are not supported.")
             return viewed(storage, offset, shape, strides)
     raise damaged(call)
@@ -180,7 +180,9 @@ def array_type(description: object) -> tuple[torch.dtype, str] | None:
             match = re.fullmatch(r"([<>|=]?)([a-z]\d)", code.replace("bool", "b1"))
             if match and match[2] in ARRAYS:
                 given = state[1] if isinstance(state, tuple) and len(state) > 1 else match[1]
-                return ARRAYS[match[2]], "big" if given == ">" else "little"
+                return ARRAYS[match[2]], "big" if isinstance(
+                    given, str
+                ) and given == ">" else "little"
     return None
 
 
@@ -188,17 +190,25 @@ def make_array(call: Call, allowance: Allowance) -> object:
     """``_reconstruct(ndarray, (0,), b"b")``, and the array as its state."""
     match call.state:
         case (_, shape, dtype, fortran, data):
-            return array(call, allowance, data, dtype, shape, fortran is True or fortran == 1)
+            return array(
+                call, allowance, data, dtype, shape, isinstance(fortran, int) and fortran == 1
+            )
         case None:
             return call
     raise damaged(call)
 
 
 def make_array_in_place(call: Call, allowance: Allowance) -> object:
-    """``_frombuffer(data, dtype, shape, order)``, as protocol 5 writes arrays."""
+    """``_frombuffer(data, dtype, shape, order, axes)``, as protocol 5 writes arrays."""
     match call.args:
-        case (data, dtype, shape, order):
-            return array(call, allowance, data, dtype, shape, order == "F")
+        case (data, dtype, shape, "K", tuple() as axes):  # from numpy 2.3 on
+            made = array(call, allowance, data, dtype, shape, False)
+            if isinstance(made, Tensor) and sorted(whole(axes)) == list(range(made.ndim)):
+                return made.permute(whole(axes))
+        case (data, dtype, shape, order, *_):
+            return array(
+                call, allowance, data, dtype, shape, isinstance(order, str) and order == "F"
+            )
     raise damaged(call)
 
 

@@ -103,7 +103,7 @@ def read_bytes(data: memoryview) -> object:
         raise CheckpointError(f"it is {known}. {SUPPORTED}")
     makers: Makers = {**TENSORS, LOAD: nested_loader()}
     tree, position = read_pickle_at(data, 0, makers=makers, allowance=allowance)
-    if tree == MAGIC:
+    if isinstance(tree, int) and tree == MAGIC:
         return read_stream(data, position, makers, allowance)
     return tree
 
