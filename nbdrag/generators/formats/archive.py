@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from nbdrag.generators.errors import CheckpointError
 
 MOST_ENTRIES = 1 << 17
+LONGEST_NAME = 1024
 STORED = 0
 
 END = struct.Struct("<4s4H2LH")
@@ -49,7 +50,7 @@ def entries(data: memoryview) -> dict[str, Entry]:
         name_length, extra_length, comment_length, header = *fields[10:13], fields[16]
         start = position + CENTRAL.size
         position = start + name_length + extra_length + comment_length
-        if position > len(data):
+        if position > len(data) or name_length > LONGEST_NAME:
             raise CheckpointError(CUT_OFF)
         name = str(data[start : start + name_length], "utf-8", "replace")
         extra = data[start + name_length : start + name_length + extra_length]

@@ -27,6 +27,7 @@ KNOWN: dict[str, str] = {
     "numpy": "ndarray dtype bool_ int8 int16 int32 int64 uint8 float16 float32 float64",
     "numpy.core.multiarray": "scalar _reconstruct",
     "numpy.core.numeric": "_frombuffer",
+    "numpy.random": "__RandomState_ctor",
     "numpy.random._pickle": "__randomstate_ctor __generator_ctor __bit_generator_ctor",
     "numpy.random._mt19937": "MT19937",
     "numpy.random._pcg64": "PCG64",
@@ -53,12 +54,21 @@ KNOWN: dict[str, str] = {
     # generators, and options of trainings
     "torch_utils.persistence": "_reconstruct_persistent_obj",
     "dnnlib.tflib.network": "Network",
+    "tfutil": "Network",
     "dnnlib.util": "EasyDict",
     "dnnlib": "EasyDict",
     "addict.addict": "Dict",
     "mmcv.utils.config": "ConfigDict Config",
     "mmengine.config.config": "ConfigDict Config",
     "mmengine.logging.history_buffer": "HistoryBuffer",
+    "omegaconf.dictconfig": "DictConfig",
+    "omegaconf.listconfig": "ListConfig",
+    "omegaconf.base": "ContainerMetadata Metadata",
+    "omegaconf.nodes": "AnyNode StringNode IntegerNode FloatNode BooleanNode",
+    "typing": "Any",
+    "pytorch_lightning.callbacks.model_checkpoint": "ModelCheckpoint",
+    "pytorch_lightning.callbacks.early_stopping": "EarlyStopping",
+    "pytorch_lightning.utilities.parsing": "AttributeDict",
 }
 
 RENAMED = {
@@ -73,10 +83,8 @@ RENAMED = {
 GLOBALS = {Global(module, name) for module, names in KNOWN.items() for name in names.split()}
 
 
-def modern(module: object, name: object) -> Global | None:
-    """Give a name as a `Global`, whichever versions wrote it; None if it is no name."""
-    if not isinstance(module, str) or not isinstance(name, str):
-        return None
+def modern(module: str, name: str) -> Global:
+    """Give a name as a `Global`, whichever versions wrote it."""
     return Global(RENAMED.get(module, module), name)
 
 

@@ -7,7 +7,6 @@ made.
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -60,7 +59,7 @@ class Call:
     entries: list[tuple[object, object]] = field(default_factory=list)
 
     def __repr__(self) -> str:
-        return f"Call({self.function}, {reprlib.repr(self.args)})"
+        return f"<call of {self.function} with {len(self.args) + len(self.kwargs)} arguments>"
 
 
 Maker = Callable[[Call, "Allowance"], object]

@@ -98,7 +98,7 @@ def read_bytes(data: memoryview) -> object:
     start = data[:512].tobytes()
     if start.startswith(b"PK\x03\x04"):
         return read_archive(data, allowance)
-    if not re.match(rb"\x80[\x01-\xff]|[\x80(c\])}]", start):
+    if not re.match(rb"[\x80(c\])}]", start):
         known = described(start, data[-512:].tobytes()) or "of a kind that is not known"
         raise CheckpointError(f"it is {known}. {SUPPORTED}")
     makers: Makers = {**TENSORS, LOAD: nested_loader()}
