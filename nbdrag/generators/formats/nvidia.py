@@ -21,9 +21,18 @@ from nbdrag.generators.formats.found import Checkpoint
 ANCHOR = r"synthesis\.b\d+\.(?:const|conv[01]\.weight|torgb\.weight)"
 LONE = r"b4\.const"  # of a synthesis network by itself
 
+# Who states what, the most reliable first: layers, or what was passed to them, from the inside out.
 CONVOLUTION = r"synthesis\.b\d+\.(?:conv0|conv1|torgb)"
 DENSE = r"mapping\.fc\d+"
-ARGUMENTS = r"(?:.*\.)?(?:_?init_kwargs|G_kwargs|synthesis_kwargs|mapping_kwargs)(?:\..*)?"
+WHOLE = r"(?:[^.]+\.)?(?:_?init_kwargs|G_kwargs)"
+SYNTHESIS = (
+    rf"{CONVOLUTION}\._init_kwargs",
+    r"synthesis(?:\.b\d+)?\._init_kwargs",
+    r"(?:.*\.)?synthesis_kwargs",
+    WHOLE,
+)
+MAPPING = (r"mapping(?:\.fc\d+)?\._init_kwargs", r"(?:.*\.)?mapping_kwargs", WHOLE)
+ARGUMENTS = r"(?:.*\.)?(?:init_kwargs|G_kwargs|synthesis_kwargs|mapping_kwargs)\..*"
 
 
 def read(found: Contents) -> Checkpoint | None:
@@ -45,13 +54,14 @@ def read(found: Contents) -> Checkpoint | None:
     said = [network.facts, arguments_beside(found.facts)]
     for facts in said:
         refuse_variants(facts)
-    clamp = number("conv_clamp", said, CONVOLUTION, ARGUMENTS)
-    rate = number("bias_gain", said, DENSE) or number("lr_multiplier", said, DENSE, ARGUMENTS)
-    base, most = number("channel_base", said, ARGUMENTS), number("channel_max", said, ARGUMENTS)
+    base, most = (number(name, said, *SYNTHESIS) for name in ("channel_base", "channel_max"))
+    rate = number("bias_gain", said, DENSE)
+    if rate is None:
+        rate = number("lr_multiplier", said, *MAPPING)
     config = construction(
         network.tensors,
         architecture=architecture(said),
-        conv_clamp=clamp,
+        conv_clamp=number("conv_clamp", said, CONVOLUTION, *SYNTHESIS),
         learning_rate=0.01 if rate is None else rate,
         rule=(int(base or 32768), int(most or 512)),
     )
@@ -98,7 +108,7 @@ def number(name: str, said: list[Facts], *owners: str) -> float | None:
 
 def architecture(said: list[Facts]) -> Architecture:
     """The architecture, as far as it is stated."""
-    values = stated("architecture", said, r"synthesis\.b\d+", ARGUMENTS)
+    values = stated("architecture", said, r"synthesis\.b\d+", *SYNTHESIS)
     for known in ("resnet", "orig"):
         if values == {known}:
             return known
