@@ -26,7 +26,7 @@ Architecture = Literal["skip", "resnet", "orig"]
 
 LARGEST = 4096
 BROADEST = 1 << 20  # channel_base
-SAMPLES = 8192  # of w, for its mean
+SAMPLES = 4096  # of w, for its mean, as their codes take
 
 
 def construction(

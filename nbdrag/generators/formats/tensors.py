@@ -94,7 +94,7 @@ def viewed(storage: Tensor, offset: object, shape: object, strides: object) -> T
     CheckpointError
         If that is no shape, or reaches beyond the storage, or has more items than it.
     """
-    shape, strides = whole(shape), whole(strides)
+    shape, strides = sizes(shape), whole(strides)
     (start,) = whole((offset,))
     if len(shape) != len(strides):
         raise CheckpointError(
@@ -113,15 +113,21 @@ def viewed(storage: Tensor, offset: object, shape: object, strides: object) -> T
 
 
 def whole(numbers: object) -> tuple[int, ...]:
-    """Check the lengths or strides of a tensor's axes."""
+    """Check the lengths or strides of a tensor's axes, each by itself."""
     if not isinstance(numbers, tuple | list) or len(numbers) > MOST_AXES:
         raise CheckpointError("the file is damaged: it has a tensor without a sensible shape.")
     for number in numbers:
         if type(number) is not int or not 0 <= number < LARGEST:
             raise CheckpointError("the file is damaged: it has a tensor without a sensible shape.")
+    return tuple(numbers)
+
+
+def sizes(shape: object) -> tuple[int, ...]:
+    """Check the lengths of a tensor's axes, also together."""
+    numbers = whole(shape)
     if math.prod(max(number, 1) for number in numbers) >= LARGEST:
         raise CheckpointError("the file is damaged: it has a tensor without a sensible shape.")
-    return tuple(numbers)
+    return numbers
 
 
 # ------------------------------------------------------------------------------------------ torch
@@ -230,7 +236,7 @@ def array(
         allowance.copy(len(data))
     if found is None or not isinstance(data, bytes | memoryview):
         return call
-    numbers, (type_, order) = whole(shape), found
+    numbers, (type_, order) = sizes(shape), found
     if len(data) != math.prod(numbers) * type_.itemsize:
         raise CheckpointError(
             f"the file declares an array of shape {numbers} in {len(data):,} bytes; it is damaged."

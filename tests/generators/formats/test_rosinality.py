@@ -135,6 +135,18 @@ def test_state_dicts_are_found_wherever_they_lie(key, wrapper):
     assert_same(bare, state)
 
 
+def test_weights_may_lie_in_any_order_of_axes(tmp_path):
+    config = dataclasses.replace(SMALL, channel_base=4096, channel_max=256)
+    state = make_state(config)
+    laid_out = {
+        name: t.to(memory_format=torch.channels_last) if t.ndim == 4 else t.T.clone().T
+        for name, t in state.items()
+        if t.ndim in (2, 4)
+    }
+    found = read_checkpoint(rosinality_file(state | laid_out, tmp_path / "x.pt"))
+    assert_same(found, state)
+
+
 def test_averages_of_w_that_differ_by_row_are_averaged():
     state = make_state(SMALL)
     rows = torch.stack([state["mapping.w_avg"] - 1, state["mapping.w_avg"] + 1])
