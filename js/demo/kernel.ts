@@ -143,6 +143,7 @@ export class DemoKernel {
       error: null,
       code: null,
       filename: null,
+      models: null,
     };
     const buffers: ArrayBuffer[] = [];
     try {
@@ -326,9 +327,10 @@ export class DemoKernel {
       kind: "snapshot",
       protocol: PROTOCOL,
       revision: this.revision,
-      model: { name: "toonfaces-128", width: SIZE, height: SIZE, num_ws: 12 },
+      model: { name: "toonfaces-128", width: SIZE, height: SIZE, num_ws: 12, num_labels: 0 },
       seed: this.seed,
       truncation: this.truncation,
+      label: null,
       points: this.points,
       mask_version: this.revision,
       options: this.options,
@@ -344,6 +346,8 @@ export class DemoKernel {
       history: this.edits.map(({ id, label }) => ({ id, label })),
       cursor: this.cursor,
       status: this.status,
+      loading: null,
+      previous: null,
     };
   }
 }

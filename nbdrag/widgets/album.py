@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import count
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from nbdrag.widgets.mask import MaskArray
 from nbdrag.widgets.pairs import Pair
 
 ROOM = 64 << 20  # bytes, for all stills together
+NUMBERS = count(1)  # of histories; no two have the same, whatever generator they are of
 
 
 class Album:
@@ -46,10 +48,10 @@ class Album:
 
     history: History
     _stills: OrderedDict[int, bytes]
+    _number: int
 
     def __init__(self, generator: Generator, start: Start, ws: Tensor, room: int = ROOM) -> None:
         self._generator, self._room = generator, room
-        self._histories = 0
         self._begin(start, ws, (), None)
 
     @property
@@ -69,8 +71,8 @@ class Album:
         return Given() if isinstance(change, Edit) else change
 
     def key(self, entry: Entry) -> int:
-        """A number that no other entry has, not even of a history before this one."""
-        return self._histories << 32 | entry.id
+        """A number that no other entry has, not even of another history."""
+        return self._number << 32 | entry.id
 
     def still(self, entry: Entry) -> bytes:
         """The picture of an entry as lossless WebP."""
@@ -122,13 +124,13 @@ class Album:
         first, *later = entries
         # What the first one may have been an edit of is not among them.
         start = Given() if isinstance(first.change, Edit) else first.change
-        before = self.history, self._stills, self._histories
+        before = self.history, self._stills, self._number
         try:
             self._begin(start, first.ws, first.points, first.mask)
             for entry in later:
                 self.add(entry.change, entry.ws, entry.points, entry.mask)
         except BaseException:
-            self.history, self._stills, self._histories = before
+            self.history, self._stills, self._number = before
             raise
 
     def _begin(
@@ -137,7 +139,7 @@ class Album:
         picture = pictures.to_pil(self.synthesized(ws))
         small = pictures.thumbnail(picture)
         self.history = History(start, ws, points=points, mask=mask, thumbnail=small)
-        self._histories += 1
+        self._number = next(NUMBERS)
         self._stills = OrderedDict()
         self._keep(self.current, picture)
 

@@ -1,24 +1,15 @@
 """DragEditor: drag points of a generated picture in a notebook cell.
 
-The editor joins three things and adds little: a `Session`, which is the state; a `Wire`, which
-keeps the pages in step with it; and the widget, which is how a notebook shows it. Everything live
-travels as custom messages. Two traits exist for the notebook file alone, so that it shows the last
-picture where no kernel runs; traits aren't made for threads, so only the thread that made the
-editor sets them.
+What can be done by hand can be done here, too, from Python. The editor adds little of its own:
+`Session` is the state and its commands, `SessionWidget` is how a notebook shows it.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from os import PathLike, fspath
-from pathlib import Path
-from typing import Any
+from os import PathLike, fsdecode
 
-import anywidget
-import traitlets
 from numpy.typing import ArrayLike
 from PIL import Image
 from torch import Tensor
@@ -27,23 +18,20 @@ from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.draggan import DragStep
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
-from nbdrag.runtime import pictures
-from nbdrag.runtime.frames import Picture
 from nbdrag.runtime.history import Entry
-from nbdrag.runtime.home import HomeThread
-from nbdrag.runtime.kernel import SendingContext, free_replies
+from nbdrag.runtime.loading import Loading
 from nbdrag.runtime.recipe import Recipe
 from nbdrag.runtime.runner import Outcome
-from nbdrag.widgets import protocol
+from nbdrag.runtime.wishes import Sampled
 from nbdrag.widgets.mask import MaskArray
+from nbdrag.widgets.models import Models, title
 from nbdrag.widgets.pairs import Pair
 from nbdrag.widgets.session import Session
-from nbdrag.widgets.wire import Wire
+from nbdrag.widgets.widget import SessionWidget
+from nbdrag.widgets.work import Work
 
-BUNDLE = Path(__file__).parent.parent / "assets" / "js"
 
-
-class DragEditor(anywidget.AnyWidget):
+class DragEditor(SessionWidget):
     """Drag points of a generated picture, by mouse or from Python.
 
     Show it by writing its name at the end of a cell. Everything that can be done by hand can be
@@ -57,6 +45,8 @@ class DragEditor(anywidget.AnyWidget):
         Of the first picture, from 0 to 2**32 - 1.
     truncation : float
         ψ, from 0 (the mean picture) to 1 (as the generator draws it).
+    label : int, optional
+        Class of it, from 0, if the generator has any. Default: the first.
     options : DragOptions or mapping, optional
         All options, or some by name. Default: those that suit the generator.
 
@@ -76,10 +66,10 @@ class DragEditor(anywidget.AnyWidget):
 
     Notes
     -----
-    While an edit runs, what would replace the picture (`seed`, `truncation`, `ws`, `history`,
-    `undo`, `redo`, `go_to`, `reset`) ends it first; its result is in the history. Targets can be
-    moved: the edit ends, and the next goes on from there. `mask`, `options` and the number of
-    points belong to the edit, so that setting them raises RuntimeError.
+    While an edit runs, what would replace the picture (`seed`, `truncation`, `label`, `ws`,
+    `history`, `undo`, `redo`, `go_to`, `reset`, another generator) ends it first; its result is in
+    the history. Targets can be moved: the edit ends, and the next goes on from there. `mask`,
+    `options` and the number of points belong to the edit, so that setting them raises RuntimeError.
 
     Examples
     --------
@@ -90,48 +80,67 @@ class DragEditor(anywidget.AnyWidget):
     >>> print(editor.recipe.to_python())
     """
 
-    _esm = traitlets.Unicode().tag(sync=True)
-    _css = traitlets.Unicode().tag(sync=True)
-    still = traitlets.Bytes().tag(sync=True)
-    saved = traitlets.Dict().tag(sync=True)
-
     def __init__(
         self,
         generator: Generator | str | PathLike[str] = "toonfaces-128",
         *,
         seed: int = 0,
         truncation: float = 0.7,
+        label: int | None = None,
         options: DragOptions | Mapping[str, object] | None = None,
     ) -> None:
-        esm, css = _bundled("drag.js"), _bundled("drag.css")
-        source = "" if isinstance(generator, Generator) else fspath(generator)
+        source = "" if isinstance(generator, Generator) else fsdecode(generator)
         if not isinstance(generator, Generator):
             generator = load_generator(generator)
-        self._session = Session(
+        work = Work.begin(
             generator,
             source=source,
-            name=Path(source).stem or "generator",
+            name=title(source),
             seed=seed,
             truncation=truncation,
+            label=label,
             options=options,
         )
-        self._callbacks: list[Callable[[DragStep], object]] = []
-        self._sending = SendingContext()
-        self._wire = Wire(self._session, self._send_custom)
-        self._home = HomeThread()
-        self._saved_version = self._session.still_version
-        super().__init__(_esm=esm, _css=css, **self._savings())
-        free_replies(self.comm)
-        self._session.on_change = self._changed
-        self._session.on_move = self._moved
-        self.on_msg(self._sending.kept_by(self._on_page_message))
+        session = Session(work)
+        super().__init__(session, Models(session))
 
     # ------------------------------------------------------------------------------- the picture
 
     @property
     def generator(self) -> Generator:
-        """What makes the pictures."""
+        """What makes the pictures. Set another one, or `load` it.
+
+        The editor begins anew with it, with options that suit it; `back` leads to the one before,
+        and to all that was made with that.
+        """
         return self._session.generator
+
+    @generator.setter
+    def generator(self, generator: Generator) -> None:
+        self._models.use(generator)
+
+    def load(self, source: str | PathLike[str]) -> Loading[Generator]:
+        """Load another generator, and go on with it once it is there.
+
+        Returns at once; meanwhile everything goes on with the present one, and if this fails, it
+        stays so. What is being loaded already is given up.
+
+        Parameters
+        ----------
+        source : str or path-like
+            What `load_generator` takes: a name, a path, an address.
+
+        Returns
+        -------
+        Loading
+            To await, or to ``stop()``. Awaiting gives the generator or raises what went wrong,
+            which the status line shows, too.
+        """
+        return self._models.load(source)
+
+    def back(self) -> None:
+        """Go on with the generator before this one, where it was left. Twice leads back here."""
+        self._session.go_back()
 
     @property
     def ws(self) -> Tensor:
@@ -153,23 +162,42 @@ class DragEditor(anywidget.AnyWidget):
     @property
     def seed(self) -> int | None:
         """Seed that the picture goes back to; None where a latent was set. Set it to draw anew."""
-        return self._session.seed
+        start = self._session.work.start
+        return None if start is None else start.seed
 
     @seed.setter
     def seed(self, seed: int) -> None:
-        truncation = self._session.truncation
-        self._session.sample(seed, 0.7 if truncation is None else truncation)
+        start = self._session.work.start or Sampled(0, 0.7)
+        self._session.sample(seed, start.truncation, start.label)
 
     @property
     def truncation(self) -> float | None:
         """ψ, from 0 to 1, that the picture was drawn with; None where a latent was set."""
-        return self._session.truncation
+        start = self._session.work.start
+        return None if start is None else start.truncation
 
     @truncation.setter
     def truncation(self, truncation: float) -> None:
-        if self._session.seed is None:
-            raise ValueError("truncation is of a picture with a seed; set editor.seed first.")
-        self._session.sample(self._session.seed, truncation)
+        start = self._drawn("truncation")
+        self._session.sample(start.seed, truncation, start.label)
+
+    @property
+    def label(self) -> int | None:
+        """Class that the picture was drawn of, from 0; None where there are no classes."""
+        start = self._session.work.start
+        return None if start is None else start.label
+
+    @label.setter
+    def label(self, label: int) -> None:
+        start = self._drawn("label")
+        self._session.sample(start.seed, start.truncation, label)
+
+    def _drawn(self, name: str) -> Sampled:
+        """How the picture was drawn, for who wants to draw it otherwise."""
+        start = self._session.work.start
+        if start is None:
+            raise ValueError(f"{name} is of a picture with a seed; set editor.seed first.")
+        return start
 
     # ----------------------------------------------------------------------- what is placed on it
 
@@ -318,73 +346,3 @@ class DragEditor(anywidget.AnyWidget):
         A running edit joins it when it ends.
         """
         return self._session.recipe()
-
-    # --------------------------------------------------------------------------------- as a widget
-
-    def close(self) -> None:
-        """End the edit and take the editor off all pages."""
-        if hasattr(self, "_wire"):
-            self._session.stop()
-            self._wire.close()
-        super().close()
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is not None:
-            # Where there is no widget: on code hosts, in exported documents. Never text/html,
-            # which some front ends prefer to the live widget.
-            bundle[0]["image/png"] = base64.b64encode(pictures.png(self.image)).decode()
-        return bundle
-
-    def _on_page_message(self, _: object, content: object, buffers: object) -> None:
-        self._wire.receive(content)
-
-    def _send_custom(self, content: dict[str, Any], buffers: list[bytes]) -> None:
-        self._sending.run(self.send, content, buffers)
-
-    def _changed(self) -> None:
-        self._wire.publish()
-        self._home.call(self._save)
-
-    def _moved(self, step: DragStep, picture: Picture) -> None:
-        self._wire.show(picture)
-        for callback in [*self._callbacks]:
-            try:
-                callback(step)
-            except Exception as error:
-                complaint = f"on_step: {type(error).__name__}: {error}"
-                if complaint != self._session.status.text:  # once, and not at every step
-                    self._session.complain(complaint)
-
-    def _save(self) -> None:
-        """Set the traits, on the thread that made the editor, if there is another still."""
-        session = self._session
-        with session.lock:
-            if session.running or self._saved_version == session.still_version:
-                return
-            self._saved_version = session.still_version
-            savings = self._savings()
-        for name, value in savings.items():
-            try:
-                setattr(self, name, value)
-            except Exception:
-                # It is set, but can't be told: the page or the kernel is going away.
-                logging.getLogger(__name__).debug("not sent: %s", name, exc_info=True)
-
-    def _savings(self) -> dict[str, Any]:
-        """What the notebook file keeps: a still, and the state that belongs to it."""
-        session = self._session
-        with session.lock:
-            still = session.album.still(session.album.current)
-            return {"still": still, "saved": protocol.encode(self._wire.snapshot())}
-
-
-def _bundled(name: str) -> str:
-    """A file of the browser half."""
-    path = BUNDLE / name
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"the editor's browser half is not built, {path} is missing; run `make build` in the "
-            "repository, or install nbdrag from a wheel."
-        )
-    return path.read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.inputs import check_ws
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.history import Entry
-from nbdrag.runtime.wishes import Sampled, sample
+from nbdrag.runtime.wishes import Sampled, checked_start, sample
 from nbdrag.widgets import pairs, panel
 from nbdrag.widgets.protocol import MAX_SEED
 
@@ -34,8 +34,10 @@ def check_options(
     return panel.fitting(change, generator)
 
 
-def check_start(seed: object, truncation: object) -> Sampled:
-    """A start, of whatever kinds of numbers."""
+def check_start(
+    generator: Generator, seed: object, truncation: object, label: object = None
+) -> Sampled:
+    """A start that the generator can draw, of whatever kinds of numbers."""
     try:
         number = -1 if isinstance(seed, bool) else whole(seed)  # type: ignore[arg-type]
     except TypeError:
@@ -44,7 +46,7 @@ def check_start(seed: object, truncation: object) -> Sampled:
         raise ValueError(f"seed is {seed!r}; expected a whole number from 0 to {MAX_SEED}.")
     if not isinstance(truncation, Real) or not 0 <= float(truncation) <= 1:
         raise ValueError(f"truncation is {truncation!r}; expected a number from 0 to 1.")
-    return Sampled(number, float(truncation))
+    return checked_start(generator, number, float(truncation), label)
 
 
 def check_entries(entries: object, generator: Generator) -> tuple[Entry, ...]:
@@ -60,7 +62,8 @@ def check_entries(entries: object, generator: Generator) -> tuple[Entry, ...]:
         if entry.mask is not None and entry.mask.shape != size:
             raise ValueError(f"history[{i}] has a mask of another size than the picture.")
         if isinstance(entry.change, Sampled):
-            drawn = sample(generator, entry.change.seed, entry.change.truncation)
+            start = entry.change
+            drawn = sample(generator, start.seed, start.truncation, start.label)
             if not torch.allclose(drawn, entry.ws, rtol=1e-3, atol=1e-3):  # other machines round so
                 raise ValueError(
                     f"history[{i}], {entry.label}, was drawn by another generator; take the "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nbdrag.editing.features import Size
-from nbdrag.widgets.protocol import PaintMask
+from nbdrag.widgets.from_page import PaintMask
 
 MaskArray = NDArray[np.bool_]
 

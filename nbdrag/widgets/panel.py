@@ -7,7 +7,7 @@ from typing import Any
 
 from nbdrag.editing.drag_options import DragOptions
 from nbdrag.generators.stylegan2 import Generator
-from nbdrag.widgets.protocol import Choice, ChoiceOption, NumberOption, Option, SwitchOption
+from nbdrag.widgets.from_kernel import Choice, ChoiceOption, NumberOption, Option, SwitchOption
 
 UNITS = {"patch_radius": "px", "search_radius": "px", "tolerance": "px", "max_steps": "steps"}
 SYMBOLS = {"mask_weight": "λ", "patch_radius": "r₁", "search_radius": "r₂"}

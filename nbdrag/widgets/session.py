@@ -16,31 +16,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from threading import RLock
 from typing import cast
 
 from numpy.typing import ArrayLike
-from PIL import Image
 from torch import Tensor
 
 from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.draggan import DragStep
-from nbdrag.editing.features import Size
 from nbdrag.editing.inputs import check_ws
-from nbdrag.generators.identity import generator_hash
-from nbdrag.generators.stylegan2 import Generator
-from nbdrag.runtime import pictures
 from nbdrag.runtime.frames import Picture
 from nbdrag.runtime.history import Entry, History
-from nbdrag.runtime.recipe import Recipe
 from nbdrag.runtime.runner import Outcome, Runner
 from nbdrag.runtime.turns import generator_lock
 from nbdrag.runtime.wishes import Edit, Given, Sampled, Wish, begin, kept, sample
 from nbdrag.widgets import mask as masks
 from nbdrag.widgets import pairs
-from nbdrag.widgets.album import Album
+from nbdrag.widgets.from_kernel import Loading, Progress, Status
+from nbdrag.widgets.from_page import PaintMask
 from nbdrag.widgets.inputs import check_entries, check_options, check_start
-from nbdrag.widgets.protocol import Level, PaintMask, Progress, Status
+from nbdrag.widgets.protocol import Level
+from nbdrag.widgets.state import State
+from nbdrag.widgets.work import Work
 
 WHOLE_UP_TO = 256 * 256  # pixels; a preview lacks what the last blocks add, here quick
 LEVELS: dict[str, Level] = {
@@ -51,105 +47,19 @@ LEVELS: dict[str, Level] = {
 }
 
 
-class Session:
-    """The state of an editor and every command on it.
+class Session(State):
+    """The state of an editor, with every command on it."""
 
-    Parameters
-    ----------
-    generator : Generator
-    source : str
-        What `load_generator` made it from; empty if somebody else did.
-    name : str
-        For people.
-    seed, truncation : of the first picture
-    options : DragOptions or mapping, optional
-        All of them, or some by name.
-
-    Attributes
-    ----------
-    lock : RLock
-        Hold it to read more than one attribute.
-    on_change : callable
-        Called after every change, with the lock held.
-    on_move : callable
-        Called on the edit's thread with each `DragStep` and its `Picture`.
-    revision, mask_version, still_version : int
-        Grow with every change; of the mask; of the picture at rest.
-    """
-
-    def __init__(
-        self,
-        generator: Generator,
-        *,
-        source: str = "",
-        name: str = "generator",
-        seed: int = 0,
-        truncation: float = 0.7,
-        options: DragOptions | Mapping[str, object] | None = None,
-    ) -> None:
-        self.lock = RLock()
-        self.generator, self.source, self.name = generator, source, name
-        self.on_change: Callable[[], object] = lambda: None
-        self.on_move: Callable[[DragStep, Picture], object] = lambda step, picture: None
-        self.options = check_options(options or {}, DragOptions.for_generator(generator), generator)
-        self.points: tuple[pairs.Pair, ...] = ()
-        self.mask: masks.MaskArray | None = None
-        self.runner: Runner[DragStep] | None = None
-        self.running = self._stop_asked = self._targets_moved = False
-        self.progress: Progress | None = None
-        self.status = Status(level="info", text="Place a handle and its target, then start.")
-        self.revision = self.mask_version = self.still_version = 0
-        start = check_start(seed, truncation)
-        self.ws = sample(generator, start.seed, start.truncation)
-        self.album = Album(generator, start, self.ws)
-        self._hash = ""
-
-    # ------------------------------------------------------------------------------ what one asks
-
-    @property
-    def seed(self) -> int | None:
-        """The seed that the picture goes back to; None if its latent was set."""
-        origin = self.album.origin
-        return origin.seed if isinstance(origin, Sampled) else None
-
-    @property
-    def truncation(self) -> float | None:
-        """The truncation that the picture goes back to; None if its latent was set."""
-        origin = self.album.origin
-        return origin.truncation if isinstance(origin, Sampled) else None
-
-    @property
-    def size(self) -> Size:
-        """Height and width of the pictures."""
-        return self.generator.height, self.generator.width
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """The history, with what is placed now on the picture shown."""
-        with self.lock:
-            if not self.running:
-                self._note_what_is_placed()
-            return self.album.history.entries
-
-    def image(self) -> Image.Image:
-        """The picture as it is now, of full size."""
-        with self.lock:
-            if self.running:
-                return pictures.to_pil(self.album.synthesized(self.ws))
-            return self.album.image(self.album.current)
-
-    def recipe(self) -> Recipe:
-        """How the picture shown was made; a running edit is not in it."""
-        with self.lock:
-            self._hash = self._hash or generator_hash(self.generator)
-            return self.album.history.recipe(self.source, self._hash)
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+        self._stop_asked = self._targets_moved = False
 
     # ----------------------------------------------------------------- what is placed on a picture
 
     def set_points(self, points: ArrayLike) -> None:
         """Place these handles and targets instead of those before."""
         with self.lock:
-            placed = pairs.checked(points, self.size, self.points)
+            placed = pairs.checked(points, self.work.size, self.points)
             if self.running and self.runner is not None:
                 if len(placed) != len(self.points):
                     raise RuntimeError(
@@ -164,17 +74,17 @@ class Session:
                 self._targets_moved = True
                 self.runner.stop()
             with self._changing():
-                self.points = placed
+                self.work.points = placed
 
     def set_mask(self, mask: ArrayLike | None) -> None:
         """Set where the picture may move; None for everywhere."""
         with self._preparing():
-            self._place_mask(masks.checked(mask, self.size))
+            self._place_mask(masks.checked(mask, self.work.size))
 
     def paint_mask(self, stroke: PaintMask) -> None:
         """Add a stroke to the mask. It may leave nothing that may move, until the next stroke."""
         with self._preparing():
-            self._place_mask(masks.painted(self.mask, stroke, self.size))
+            self._place_mask(masks.painted(self.mask, stroke, self.work.size))
 
     def invert_mask(self) -> None:
         """Let move what had to stay, and the other way round."""
@@ -186,22 +96,24 @@ class Session:
     def set_options(self, options: DragOptions | Mapping[str, object]) -> None:
         """Set all options, or those named."""
         with self._preparing():
-            self.options = check_options(options, self.options, self.generator)
+            self.work.options = check_options(options, self.options, self.generator)
 
     # ------------------------------------------------------------------------- which picture it is
 
-    def sample(self, seed: int, truncation: float) -> None:
+    def sample(self, seed: int, truncation: float, label: int | None = None) -> None:
         """Draw a new picture. Points and mask stay."""
-        start = check_start(seed, truncation)
-        ws = sample(self.generator, start.seed, start.truncation)
+        work = self.work
+        start = check_start(work.generator, seed, truncation, label)
+        ws = sample(work.generator, start.seed, start.truncation, start.label)
         with self._at_rest():
+            self._check_same(work)
             shown = self.album.current.change
             if shown == start:
                 return
-            self._note_what_is_placed()
+            self.work.note_what_is_placed()
             history, cursor = self.album.history, self.album.history.cursor
-            if isinstance(shown, Sampled) and shown.seed == start.seed and cursor > 0:
-                # Truncation is being tried out: one entry will do for all of its values.
+            if isinstance(shown, Sampled) and cursor > 0 and alike_but_for_truncation(shown, start):
+                # It is being tried out: one entry will do for all of its values.
                 history.cursor -= 1
             try:
                 self.album.add(start, ws, self.points, self.mask)
@@ -212,18 +124,22 @@ class Session:
 
     def set_ws(self, ws: Tensor) -> None:
         """Show the picture of a latent [num_ws, w_dim]. Points and mask stay."""
-        ws = check_ws(self.generator, ws)
+        work = self.work
+        ws = check_ws(work.generator, ws)
         with self._at_rest():
-            self._note_what_is_placed()
+            self._check_same(work)
+            self.work.note_what_is_placed()
             self.album.add(Given(), ws, self.points, self.mask)
             self._arrive("A latent was set.")
 
     def set_history(self, entries: Sequence[Entry]) -> None:
         """Take over the entries of another session instead of these; show the last picture."""
-        entries = check_entries(entries, self.generator)
+        work = self.work
+        entries = check_entries(entries, work.generator)
         with self._at_rest():
+            self._check_same(work)
             self.album.take_over(entries)
-            self.points = self.album.current.points
+            self.work.points = self.album.current.points
             self._place_mask(self.album.current.mask)
             self._arrive("Another history was set.")
 
@@ -247,6 +163,33 @@ class Session:
             self._check_not_replaced(self.album.history.place(index))
         self._go(lambda history: history.go_to(index))
 
+    # ------------------------------------------------------------------------ which generator it is
+
+    def go_on_with(self, work: Work, claim: Callable[[], object] = lambda: None) -> None:
+        """Put the present work away, where `go_back` finds it, and take up another.
+
+        `claim` is called when nothing is in the way any more; what it raises leaves all as it was.
+        """
+        with self._at_rest():
+            claim()
+            self.work.note_what_is_placed()
+            self.work, self.previous = work, self.work
+            self.mask_version += 1
+            self._arrive(f"Now with {work.name}.")
+
+    def go_back(self) -> None:
+        """To the generator before this one, and to all that was made with it."""
+        previous = self.previous
+        if previous is None:
+            raise ValueError("there is no generator to go back to; this is the first one.")
+        self.go_on_with(previous)
+
+    def set_loading(self, loading: Loading | None, status: Status | None = None) -> None:
+        """Say how far the next generator is; None where none is on its way any more."""
+        with self.lock, self._changing():
+            self.loading = loading
+            self.status = status or self.status
+
     # ---------------------------------------------------------------------------------- the edit
 
     def start(self) -> None:
@@ -262,7 +205,7 @@ class Session:
             wish = Wish("drag", asdict(self.options), self.points, self.mask)
             edit = begin(self.generator, self.ws, wish)
             with self._changing():
-                self._note_what_is_placed()
+                self.work.note_what_is_placed()
                 runner = Runner(
                     cast("Iterator[DragStep]", edit),
                     lock=generator_lock(self.generator),
@@ -295,7 +238,8 @@ class Session:
         with self.lock:
             # Targets stay as placed; the step has them rounded to the generator's dtype.
             both = zip(step.points.tolist(), self.points, strict=True)
-            self.ws, self.points = step.ws, tuple((x, y, *pair[2:]) for (x, y), pair in both)
+            self.work.ws = step.ws
+            self.work.points = tuple((x, y, *pair[2:]) for (x, y), pair in both)
             self.progress = Progress(
                 step=step.index,
                 max_steps=self.options.max_steps,
@@ -315,7 +259,8 @@ class Session:
 
     def _seen_in(self, step: DragStep) -> Tensor:
         """The picture of a step: whole if that costs little, else the preview it came with."""
-        small = self.generator.height * self.generator.width <= WHOLE_UP_TO
+        height, width = self.work.size
+        small = height * width <= WHOLE_UP_TO
         # A generator whose blocks have no RGB of their own has no preview.
         return self.album.synthesized(step.ws) if small or not len(step.preview) else step.preview
 
@@ -341,8 +286,8 @@ class Session:
                     self.album.add(edit, edit.ws, self.points, self.mask)
                 except Exception as error:  # too little memory for the whole picture, say
                     self.status = Status(level="error", text=f"{type(error).__name__}: {error}")
-                    self.points = self.album.current.points
-                self.ws = self.album.current.ws
+                    self.work.points = self.album.current.points
+                self.work.ws = self.album.current.ws
             elif outcome.reason == "done":
                 text = "Every handle is at its target already; move a target."
                 self.status = Status(level="info", text=text)
@@ -353,11 +298,11 @@ class Session:
         """Go to another entry of the history, and to what was placed there."""
         with self._at_rest():
             left = self.album.current.id
-            self._note_what_is_placed()
+            self.work.note_what_is_placed()
             entry = move(self.album.history)
             if entry.id == left:
                 return
-            self.points = entry.points
+            self.work.points = entry.points
             if not masks.same(self.mask, entry.mask):
                 self._place_mask(entry.mask)
             self._arrive(f"At: {entry.label}.")
@@ -369,25 +314,20 @@ class Session:
                 "an edit is running and replaces what lay ahead; go back, or stop it first."
             )
 
+    def _check_same(self, work: Work) -> None:
+        """After a wait, for what was prepared for one generator: that it still is the one."""
+        if self.work is not work:
+            raise RuntimeError("another generator came meanwhile; ask again for this one.")
+
     def _arrive(self, text: str) -> None:
         """The picture shown is that of the history, and no edit's."""
-        self.ws, self.progress = self.album.current.ws, None
+        self.work.ws, self.progress = self.album.current.ws, None
         self.still_version += 1
         self.status = Status(level="info", text=text)
 
     def _place_mask(self, mask: masks.MaskArray | None) -> None:
-        self.mask = kept(mask)
+        self.work.mask = kept(mask)
         self.mask_version += 1
-
-    def _note_what_is_placed(self) -> None:
-        self.album.history.annotate(points=self.points, mask=self.mask)
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """With the lock held: what happens inside is a change, unless it raises."""
-        yield
-        self.revision += 1
-        self.on_change()
 
     @contextmanager
     def _preparing(self) -> Iterator[None]:
@@ -413,3 +353,8 @@ class Session:
                     self.lock.acquire()
             with self._changing():
                 yield
+
+
+def alike_but_for_truncation(one: Sampled, other: Sampled) -> bool:
+    """Whether two starts are of the same seed and class."""
+    return (one.seed, one.label) == (other.seed, other.label)

@@ -1,4 +1,4 @@
-"""Writes the structs of protocol.py as TypeScript types."""
+"""Writes the structs of the protocol as TypeScript types."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import msgspec
 from msgspec import Struct
 from msgspec import inspect as shape
 
-from nbdrag.widgets import protocol
+from nbdrag.widgets import from_kernel, from_page, protocol
 
 HEADER = """\
-// Written by `python -m nbdrag.widgets.protocol --typescript` from nbdrag/widgets/protocol.py.
-// Don't edit: change that file and write this one anew.
+// Written by `python -m nbdrag.widgets.protocol --typescript` from nbdrag/widgets/protocol.py,
+// from_page.py and from_kernel.py. Don't edit: change those and write this one anew.
 """
 
 LIMITS = {
@@ -24,6 +24,9 @@ LIMITS = {
     "path": protocol.MAX_PATH,
     "coordinate": int(protocol.MAX_COORDINATE),
     "radius": int(protocol.MAX_RADIUS),
+    "source": protocol.MAX_SOURCE,
+    "upload": protocol.MAX_UPLOAD,
+    "chunk": protocol.MAX_CHUNK,
 }
 
 ALIASES = {
@@ -34,24 +37,25 @@ ALIASES = {
     "Format": protocol.Format,
 }
 
-NAMED = {**ALIASES, "Option": protocol.Option}
+NAMED = {**ALIASES, "Option": from_kernel.Option}
 
 PARTS: list[type[Struct]] = [
-    protocol.Model,
-    protocol.Progress,
-    protocol.Entry,
-    protocol.NumberOption,
-    protocol.Choice,
-    protocol.ChoiceOption,
-    protocol.SwitchOption,
+    from_kernel.Model,
+    from_kernel.KnownModel,
+    from_kernel.Progress,
+    from_kernel.Entry,
+    from_kernel.NumberOption,
+    from_kernel.Choice,
+    from_kernel.ChoiceOption,
+    from_kernel.SwitchOption,
 ]
 
 
 def typescript() -> str:
     """The text of js/src/shared/protocol.gen.ts."""
-    requests = get_args(protocol.Request)
-    signals = tuple(m for m in get_args(protocol.FromPage) if m not in requests)
-    from_kernel = get_args(protocol.FromKernel)
+    requests = get_args(from_page.Request)
+    signals = tuple(m for m in get_args(from_page.FromPage) if m not in requests)
+    answers = get_args(from_kernel.FromKernel)
     limits = "".join(f"  {name}: {value},\n" for name, value in LIMITS.items())
     sections = [
         HEADER,
@@ -60,12 +64,12 @@ def typescript() -> str:
         f"export const LIMITS = {{\n{limits}}} as const;\n",
         *(f"export type {name} = {_spelt(_type(alias))};\n" for name, alias in ALIASES.items()),
         *(_interface(part, optional=False) for part in PARTS),
-        _union("Option", get_args(protocol.Option)),
+        _union("Option", get_args(from_kernel.Option)),
         *(_interface(message, optional=True) for message in (*signals, *requests)),
         _union("Request", requests),
         _union("FromPage", (*signals, *requests)),
-        *(_interface(message, optional=False) for message in from_kernel),
-        _union("FromKernel", from_kernel),
+        *(_interface(message, optional=False) for message in answers),
+        _union("FromKernel", answers),
     ]
     return "\n".join(sections)
 

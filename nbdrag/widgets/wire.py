@@ -13,15 +13,18 @@ the status line of all pages, and leaves the session as it was.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from math import hypot
 from typing import Any
 
 from nbdrag.runtime import pictures
 from nbdrag.runtime.frames import FrameHeader, FrameStream, Picture
+from nbdrag.widgets import from_kernel as k
+from nbdrag.widgets import from_page as p
 from nbdrag.widgets import mask, panel
-from nbdrag.widgets import protocol as p
+from nbdrag.widgets.models import Models, choices
+from nbdrag.widgets.protocol import MAX_CHUNK, PROTOCOL
 from nbdrag.widgets.session import Session
 
 Send = Callable[[dict[str, Any], list[bytes]], object]
@@ -34,25 +37,28 @@ class Wire:
     ----------
     session : Session
         Read and commanded; the wire keeps no state of the edit.
+    models : Models
+        Commanded; it tells of its progress here.
     send : callable
         Takes a message's content and its buffers, on any thread. May fail: nobody may be there.
     """
 
-    def __init__(self, session: Session, send: Send) -> None:
-        self._session, self._send = session, send
+    def __init__(self, session: Session, models: Models, send: Send) -> None:
+        self._session, self._models, self._send = session, models, send
         self._stream = FrameStream(self._send_frame)
         self._stream.start()
+        models.on_progress = self._post_loading
         # What the pages have been sent; -1 for nothing.
         self._revision_sent = self._mask_sent = self._before_sent = self._still_sent = -1
         self._thumbnails_sent: set[int] = set()
 
-    def receive(self, content: object) -> None:
+    def receive(self, content: object, buffers: Sequence[bytes | memoryview] = ()) -> None:
         """Handle what a page sent. Raises nothing, whatever it was."""
         number: int | None = None
         try:
             message = p.decode(content)
             number = getattr(message, "id", None)
-            reply, buffers = self._done(message)
+            reply, data = self._done(message, buffers)
         except p.ProtocolError as refusal:
             self._refuse(refusal.id, str(refusal))
         except (ValueError, RuntimeError) as refusal:
@@ -62,7 +68,7 @@ class Wire:
             self._refuse(number, f"{type(error).__name__}: {error}")
         else:
             if reply is not None:
-                self._post(reply, *buffers)
+                self._post(reply, *data)
 
     def publish(self) -> None:
         """Send the pages whatever they have not been sent of the session's state."""
@@ -77,7 +83,7 @@ class Wire:
             first = session.album.first
             if self._before_sent != session.album.key(first):
                 self._before_sent = session.album.key(first)
-                self._post(p.Before(format="image/webp"), session.album.still(first))
+                self._post(k.Before(format="image/webp"), session.album.still(first))
             self._post_thumbnails()
             if not session.running and self._still_sent != session.still_version:
                 self._still_sent = session.still_version
@@ -87,21 +93,24 @@ class Wire:
         """Show a picture of the running edit, if the pages keep up."""
         self._stream.move(picture)
 
-    def snapshot(self) -> p.Snapshot:
+    def snapshot(self) -> k.Snapshot:
         """The session's state as a message."""
         session = self._session
         with session.lock:
-            return p.Snapshot(
-                protocol=p.PROTOCOL,
+            start = session.work.start
+            return k.Snapshot(
+                protocol=PROTOCOL,
                 revision=session.revision,
-                model=p.Model(
-                    name=session.name,
+                model=k.Model(
+                    name=session.work.name,
                     width=session.generator.width,
                     height=session.generator.height,
                     num_ws=session.generator.num_ws,
+                    num_labels=session.generator.num_labels,
                 ),
-                seed=session.seed,
-                truncation=session.truncation,
+                seed=start.seed if start else None,
+                truncation=start.truncation if start else None,
+                label=start.label if start else None,
                 points=list(session.points),
                 mask_version=session.mask_version,
                 options=asdict(session.options),
@@ -109,11 +118,13 @@ class Wire:
                 running=session.running,
                 progress=session.progress,
                 history=[
-                    p.Entry(id=session.album.key(entry), label=entry.label)
+                    k.Entry(id=session.album.key(entry), label=entry.label)
                     for entry in session.album.history.entries
                 ],
                 cursor=session.album.history.cursor,
                 status=session.status,
+                loading=session.loading,
+                previous=session.previous.name if session.previous else None,
             )
 
     def close(self) -> None:
@@ -122,7 +133,9 @@ class Wire:
 
     # ---------------------------------------------------------------------------------- coming in
 
-    def _done(self, message: p.FromPage) -> tuple[p.Reply | None, list[bytes]]:
+    def _done(
+        self, message: p.FromPage, buffers: Sequence[bytes | memoryview]
+    ) -> tuple[k.Reply | None, list[bytes]]:
         """Do what a message asks for; its reply and the reply's buffers."""
         session = self._session
         match message:
@@ -137,7 +150,7 @@ class Wire:
                 self._stream.ack(message.seq)
                 return None, []
             case p.Heartbeat():
-                self._post(p.Beat(revision=session.revision))
+                self._post(k.Beat(revision=session.revision))
                 return None, []
             case p.SetPoints():
                 session.set_points(message.points)
@@ -150,7 +163,7 @@ class Wire:
             case p.SetOptions():
                 session.set_options(message.options)
             case p.Sample():
-                session.sample(message.seed, message.truncation)
+                session.sample(message.seed, message.truncation, message.label)
             case p.Start():
                 session.start()
             case p.Stop():
@@ -164,15 +177,27 @@ class Wire:
             case p.GoTo():
                 session.go_to(message.index)
             case p.GetCode():
-                return p.Reply(id=message.id, ok=True, code=session.recipe().to_python()), []
+                return k.Reply(id=message.id, ok=True, code=session.recipe().to_python()), []
             case p.GetPng():
                 data = pictures.png(session.image())
-                return p.Reply(id=message.id, ok=True, filename=self._filename()), [data]
-        return p.Reply(id=message.id, ok=True), []
+                return k.Reply(id=message.id, ok=True, filename=self._filename()), [data]
+            case p.GetModels():
+                return k.Reply(id=message.id, ok=True, models=choices()), []
+            case p.LoadModel():
+                self._models.load(message.source)
+            case p.Upload():
+                self._models.take_upload(message.id, message.name, message.size)
+            case p.Chunk():
+                self._models.take_chunk(message.upload, message.offset, checked_chunk(buffers))
+            case p.StopLoading():
+                self._models.stop()
+            case p.GoBack():
+                session.go_back()
+        return k.Reply(id=message.id, ok=True), []
 
     def _refuse(self, number: int | None, why: str) -> None:
-        self._post(p.Reply(id=number, ok=False, error=why))
-        self._post(p.Status(level="error", text=why))
+        self._post(k.Reply(id=number, ok=False, error=why))
+        self._post(k.Status(level="error", text=why))
 
     # ---------------------------------------------------------------------------------- going out
 
@@ -197,13 +222,14 @@ class Wire:
         """A name for a file of the picture shown."""
         session = self._session
         with session.lock:
-            start = "latent" if session.seed is None else f"seed{session.seed}"
+            start = session.work.start
+            origin = f"seed{start.seed}" if start else "latent"
             edits = session.album.history.cursor - session.album.history.start
-            return f"{session.name}-{start}{f'-{edits}edits' if edits else ''}.png"
+            return f"{session.work.name}-{origin}{f'-{edits}edits' if edits else ''}.png"
 
     def _post_mask(self) -> None:
         session = self._session
-        message = p.Mask(
+        message = k.Mask(
             version=session.mask_version,
             width=session.generator.width,
             height=session.generator.height,
@@ -211,20 +237,36 @@ class Wire:
         )
         self._post(message, *([] if session.mask is None else [mask.bits(session.mask)]))
 
+    def _post_loading(self) -> None:
+        """Tell how far the next generator is, if one is on its way."""
+        loading = self._session.loading
+        if loading is not None:
+            self._post(loading)
+
     def _post_thumbnails(self) -> None:
         album = self._session.album
         thumbnails = {album.key(entry): entry.thumbnail for entry in album.history.entries}
         for key, data in thumbnails.items():
             if key not in self._thumbnails_sent:
-                self._post(p.Thumbnail(entry=key, format="image/jpeg"), data)
+                self._post(k.Thumbnail(entry=key, format="image/jpeg"), data)
         self._thumbnails_sent = set(thumbnails)
 
     def _send_frame(self, header: FrameHeader, data: bytes) -> None:
-        self._send(p.encode(p.Frame(**asdict(header))), [data])
+        self._send(k.encode(k.Frame(**asdict(header))), [data])
 
-    def _post(self, message: p.FromKernel, *buffers: bytes) -> None:
+    def _post(self, message: k.FromKernel, *buffers: bytes) -> None:
         try:
-            self._send(p.encode(message), list(buffers))
+            self._send(k.encode(message), list(buffers))
         except Exception:
             # The page or the kernel is going away. Whoever comes next says Ready.
             logging.getLogger(__name__).debug("not sent: %s", type(message), exc_info=True)
+
+
+def checked_chunk(buffers: Sequence[bytes | memoryview]) -> memoryview:
+    """The bytes beside a chunk of an upload."""
+    if len(buffers) != 1:
+        raise ValueError(f"a chunk came with {len(buffers)} buffers; expected one, its bytes.")
+    data = memoryview(buffers[0]).cast("B")
+    if len(data) > MAX_CHUNK:
+        raise ValueError(f"a chunk has {len(data)} bytes; at most {MAX_CHUNK} are allowed.")
+    return data

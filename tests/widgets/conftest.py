@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 import torch
 
-import nbdrag.widgets.drag as module
+import nbdrag.widgets.widget as module
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.widgets.drag import DragEditor
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.work import Work
 from tests.widgets.line import Line
 from tests.widgets.page import fake_comms
 from tests.widgets.watching import ENDLESS, PAIRS, SHORT, Make, Steps, finish, left_half
@@ -31,7 +32,7 @@ def generator() -> Generator:
 
 @pytest.fixture
 def session(generator: Generator) -> Session:
-    return Session(generator, name="tiny", seed=3, options=SHORT)
+    return Session(Work.begin(generator, name="tiny", seed=3, options=SHORT))
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def running(session: Session) -> Iterator[Session]:
 
 @pytest.fixture
 def line(generator: Generator) -> Iterator[Line]:
-    line = Line(Session(generator, name="tiny", seed=3, options=SHORT))
+    line = Line(Session(Work.begin(generator, name="tiny", seed=3, options=SHORT)))
     yield line
     line.session.stop()
     if line.session.runner is not None:

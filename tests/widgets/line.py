@@ -7,6 +7,7 @@ import threading
 from types import SimpleNamespace
 from typing import Any
 
+from nbdrag.widgets.models import Models
 from nbdrag.widgets.session import Session
 from nbdrag.widgets.wire import Wire
 from tests.widgets.page import Page
@@ -20,7 +21,8 @@ class Line:
         self.arrived: list[tuple[dict[str, Any], list[bytes]]] = []
         self.news = threading.Condition()
         self.broken = False
-        self.wire = Wire(session, self.send)
+        self.models = Models(session)
+        self.wire = Wire(session, self.models, self.send)
         session.on_change = self.wire.publish
         session.on_move = lambda step, picture: self.wire.show(picture)
 
@@ -33,7 +35,7 @@ class Line:
             self.news.notify_all()
 
     def handle_msg(self, message: dict[str, Any]) -> None:
-        self.wire.receive(message["content"]["data"]["content"])
+        self.wire.receive(message["content"]["data"]["content"], message["buffers"])
 
     def page(self, *, acks: bool = True) -> Page:
         """A page that came up, and has seen the picture at rest."""

@@ -58,15 +58,16 @@ class Page:
         """Send a message, as if from the browser."""
         self.send(message)
 
-    def send(self, content: Any) -> None:
+    def send(self, content: Any, *buffers: bytes) -> None:
         data = {"method": "custom", "content": content}
-        self.comm.handle_msg({"content": {"data": data}, "buffers": []})
+        arriving = [memoryview(buffer) for buffer in buffers]
+        self.comm.handle_msg({"content": {"data": data}, "buffers": arriving})
 
-    def ask(self, kind: str, **fields: Any) -> tuple[Content, list[bytes]]:
+    def ask(self, kind: str, *buffers: bytes, **fields: Any) -> tuple[Content, list[bytes]]:
         """Send a request and wait for its reply."""
         self.next_id += 1
         number = self.next_id
-        self.tell(kind=kind, id=number, **fields)
+        self.send({"kind": kind, "id": number, **fields}, *buffers)
         return self.wait_for(lambda m: m["kind"] == "reply" and m["id"] == number)
 
     def wait_for(self, wanted: Callable[[Content], bool]) -> tuple[Content, list[bytes]]:

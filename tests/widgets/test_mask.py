@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.path import Path as Polygon
 
+from nbdrag.widgets.from_page import PaintMask
 from nbdrag.widgets.mask import bits, checked, inside, near, painted
-from nbdrag.widgets.protocol import PaintMask
 
 SIZE = HEIGHT, WIDTH = 24, 16
 AREA = HEIGHT * WIDTH

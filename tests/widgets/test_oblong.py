@@ -11,6 +11,7 @@ from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.widgets import panel
 from nbdrag.widgets.inspect import PANEL, StepInspector
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.work import Work
 from tests.widgets.line import Line
 from tests.widgets.watching import SHORT, finish, pixels
 
@@ -29,7 +30,7 @@ def generator() -> Generator:
 
 @pytest.fixture
 def session(generator: Generator) -> Session:
-    return Session(generator, name="tall", seed=3, options=SHORT)
+    return Session(Work.begin(generator, name="tall", seed=3, options=SHORT))
 
 
 @pytest.fixture

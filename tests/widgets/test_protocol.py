@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbdrag.widgets import protocol
+from nbdrag.widgets.from_kernel import Reply, Status, encode
+from nbdrag.widgets.from_page import ProtocolError, decode
 from nbdrag.widgets.typescript import main, typescript
 
 GENERATED = Path(__file__).parents[2] / "js/src/shared/protocol.gen.ts"
@@ -31,8 +33,8 @@ def test_typescript_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 @given(anything)
 def test_only_protocol_errors_come_out_of_decode(content: object) -> None:
-    with pytest.raises(protocol.ProtocolError, match="not understood"):
-        protocol.decode(content)
+    with pytest.raises(ProtocolError, match="not understood"):
+        decode(content)
 
 
 @given(
@@ -44,10 +46,10 @@ def test_only_protocol_errors_come_out_of_decode(content: object) -> None:
 )
 def test_what_decodes_is_within_the_limits(kind: str, fields: dict[str, object]) -> None:
     try:
-        message = protocol.decode({"kind": kind, **fields})
-    except protocol.ProtocolError:
+        message = decode({"kind": kind, **fields})
+    except ProtocolError:
         return
-    assert protocol.decode(protocol.msgspec.to_builtins(message)) == message
+    assert decode(msgspec.to_builtins(message)) == message
 
 
 @pytest.mark.parametrize(
@@ -76,26 +78,27 @@ def test_what_decodes_is_within_the_limits(kind: str, fields: dict[str, object])
     ],
 )
 def test_a_refusal_says_what_is_wrong(content: dict[str, object], complaint: str) -> None:
-    with pytest.raises(protocol.ProtocolError, match=complaint) as refusal:
-        protocol.decode(content)
+    with pytest.raises(ProtocolError, match=complaint) as refusal:
+        decode(content)
     assert refusal.value.id == 1
 
 
 def test_an_unreadable_id_is_none() -> None:
     for bad in (True, -1, 1.5, "1", 2**53, None):
-        with pytest.raises(protocol.ProtocolError) as refusal:
-            protocol.decode({"kind": "start", "id": bad})
+        with pytest.raises(ProtocolError) as refusal:
+            decode({"kind": "start", "id": bad})
         assert refusal.value.id is None
 
 
 def test_a_kernel_message_becomes_json() -> None:
-    status = protocol.Status(level="info", text="ready")
-    assert protocol.encode(status) == {"kind": "status", "level": "info", "text": "ready"}
-    assert protocol.encode(protocol.Reply(id=3, ok=True)) == {
+    status = Status(level="info", text="ready")
+    assert encode(status) == {"kind": "status", "level": "info", "text": "ready"}
+    assert encode(Reply(id=3, ok=True)) == {
         "kind": "reply",
         "id": 3,
         "ok": True,
         "error": None,
         "code": None,
         "filename": None,
+        "models": None,
     }

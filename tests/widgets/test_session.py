@@ -12,9 +12,10 @@ from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.draggan import drag
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.runtime import pictures
-from nbdrag.runtime.wishes import sample
-from nbdrag.widgets.protocol import PaintMask
+from nbdrag.runtime.wishes import Sampled, sample
+from nbdrag.widgets.from_page import PaintMask
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.work import Work
 from tests.widgets.watching import LIMIT, PAIRS, Steps, finish, left_half, state
 
 # ------------------------------------------------------------------------------------ at the start
@@ -23,7 +24,7 @@ from tests.widgets.watching import LIMIT, PAIRS, Steps, finish, left_half, state
 def test_a_session_begins_with_a_picture_of_its_seed(session: Session) -> None:
     ws = sample(session.generator, 3, 0.7)
     assert session.ws.equal(ws)
-    assert (session.seed, session.truncation) == (3, 0.7)
+    assert session.work.start == Sampled(3, 0.7)
     assert (session.points, session.mask, session.running) == ((), None, False)
     assert [entry.label for entry in session.entries] == ["seed 3"]
     with torch.no_grad():
@@ -32,7 +33,7 @@ def test_a_session_begins_with_a_picture_of_its_seed(session: Session) -> None:
 
 
 def test_options_suit_the_generator_but_for_those_named(generator: Generator) -> None:
-    session = Session(generator, options={"max_steps": 7})
+    session = Session(Work.begin(generator, options={"max_steps": 7}))
     assert session.options == replace(DragOptions.for_generator(generator), max_steps=7)
 
 
@@ -48,7 +49,7 @@ def test_a_session_refuses_to_begin_badly(
     generator: Generator, arguments: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
-        Session(generator, **arguments)
+        Session(Work.begin(generator, **arguments))
 
 
 # --------------------------------------------------------------------------------- what is refused
@@ -127,7 +128,7 @@ def test_nothing_starts_where_nothing_may_move(session: Session) -> None:
 
 def test_the_history_of_another_kind_of_generator_is_refused(session: Session) -> None:
     config = StyleGAN2Config(16, z_dim=16, w_dim=16, mapping_layers=2, channel_base=256)
-    other, before = Session(Generator(config)), state(session)
+    other, before = Session(Work.begin(Generator(config))), state(session)
     with pytest.raises(ValueError, match=r"ws has shape"):
         session.set_history(other.entries)
     assert state(session) == before
@@ -218,7 +219,7 @@ def test_the_whole_picture_follows_if_it_is_small(
 def test_without_previews_the_whole_picture_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nbdrag.widgets.session.WHOLE_UP_TO", 16 * 16)
     config = StyleGAN2Config(32, 16, 16, mapping_layers=2, channel_base=256, architecture="resnet")
-    session = Session(Generator(config).requires_grad_(False), options={"max_steps": 2})
+    session = Session(Work.begin(Generator(config).requires_grad_(False), options={"max_steps": 2}))
     session.set_points(PAIRS)
     steps = Steps(session)
     session.start()

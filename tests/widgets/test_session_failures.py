@@ -12,6 +12,7 @@ from nbdrag.editing.draggan import drag
 from nbdrag.editing.step import run_to_end
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.work import Work
 from tests.widgets.watching import LIMIT, PAIRS, SHORT, finish, state
 
 Command = Callable[[Session], object]
@@ -33,7 +34,7 @@ def spoilt(generator: Generator, when: Callable[[int, object], bool]) -> Generat
 
 def test_nan_rolls_back_and_says_so(generator: Generator) -> None:
     # One synthesis for the first picture, one to begin the edit, two for each step.
-    session = Session(spoilt(generator, lambda i, _: i == 6), seed=3, options=SHORT)
+    session = Session(Work.begin(spoilt(generator, lambda i, _: i == 6), seed=3, options=SHORT))
     session.set_points(PAIRS)
     start = session.ws
     session.start()
@@ -50,7 +51,7 @@ def test_nan_rolls_back_and_says_so(generator: Generator) -> None:
 
 
 def test_nan_at_once_leaves_everything_in_place(generator: Generator) -> None:
-    session = Session(spoilt(generator, lambda i, _: i == 2), seed=3, options=SHORT)
+    session = Session(Work.begin(spoilt(generator, lambda i, _: i == 2), seed=3, options=SHORT))
     session.set_points(PAIRS)
     start = session.ws
     session.start()
@@ -62,7 +63,9 @@ def test_nan_at_once_leaves_everything_in_place(generator: Generator) -> None:
 
 def test_an_edit_whose_whole_picture_is_nan_is_taken_back(generator: Generator) -> None:
     """The blocks below the last one were fine."""
-    session = Session(spoilt(generator, lambda i, until: i > 0 and not until), options=SHORT)
+    session = Session(
+        Work.begin(spoilt(generator, lambda i, until: i > 0 and not until), options=SHORT)
+    )
     session.set_points(PAIRS)
     start = session.ws
     session.start()
@@ -75,7 +78,7 @@ def test_an_edit_whose_whole_picture_is_nan_is_taken_back(generator: Generator) 
 
 def test_a_truncation_without_a_picture_leaves_the_one_before(generator: Generator) -> None:
     """Whose place it would take."""
-    session = Session(spoilt(generator, lambda i, _: i == 2), seed=3)
+    session = Session(Work.begin(spoilt(generator, lambda i, _: i == 2), seed=3))
     session.sample(4, 0.7)
     before = state(session)
     with pytest.raises(ValueError, match="the picture is not finite"):
@@ -85,7 +88,7 @@ def test_a_truncation_without_a_picture_leaves_the_one_before(generator: Generat
 
 def test_two_editors_of_one_generator_take_turns(generator: Generator) -> None:
     options = {**SHORT, "max_steps": 12}
-    sessions = [Session(generator, seed=seed, options=options) for seed in (3, 4)]
+    sessions = [Session(Work.begin(generator, seed=seed, options=options)) for seed in (3, 4)]
     for session in sessions:
         session.set_points(PAIRS)
         session.start()

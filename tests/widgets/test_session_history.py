@@ -6,6 +6,7 @@ import pytest
 
 from nbdrag.runtime.wishes import Given, Sampled, sample
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.work import Work
 from tests.widgets.watching import PAIRS, SHORT, finish, left_half, state
 
 
@@ -52,9 +53,9 @@ def test_reset_leads_to_the_last_start(edited: Session) -> None:
     finish(edited)
     edited.reset()
     assert edited.album.history.cursor == 2
-    assert (edited.seed, edited.truncation) == (9, 0.5)
+    assert edited.work.start == Sampled(9, 0.5)
     edited.go_to(1)
-    assert edited.seed == 3
+    assert edited.work.start == Sampled(3, 0.7)
 
 
 def test_truncations_of_one_seed_are_one_entry(session: Session) -> None:
@@ -72,15 +73,15 @@ def test_a_latent_can_be_set(session: Session) -> None:
     session.set_ws(ws)
     assert session.ws.equal(ws)
     assert session.ws is not ws
-    assert (session.seed, session.truncation) == (None, None)
+    assert session.work.start is None
     assert session.points == PAIRS
     assert session.recipe().start == Given()
     session.undo()
-    assert session.seed == 3
+    assert session.work.start == Sampled(3, 0.7)
 
 
 def test_a_history_can_be_set(edited: Session) -> None:
-    other = Session(edited.generator, options=SHORT)
+    other = Session(Work.begin(edited.generator, options=SHORT))
     other.set_history(edited.entries)
     assert other.ws.equal(edited.ws)
     assert other.points == edited.points
@@ -95,7 +96,7 @@ def test_a_history_of_another_generator_is_refused(edited: Session) -> None:
     """It has the same shapes; but its recipe would make other pictures."""
     other = deepcopy(edited.generator)
     other.mapping.fc0.weight.mul_(2)  # type: ignore[union-attr, operator]
-    session = Session(other)
+    session = Session(Work.begin(other))
     before = state(session)
     with pytest.raises(ValueError, match=r"history\[0\], seed 3, was drawn by another generator"):
         session.set_history(edited.entries)

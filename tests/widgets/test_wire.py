@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from nbdrag.widgets import protocol
+from nbdrag.widgets import from_kernel
+from nbdrag.widgets.protocol import PROTOCOL
 from tests.widgets.line import Line
 from tests.widgets.page import Page
 from tests.widgets.watching import ENDLESS, LIMIT, PAIRS, finish, pixels
@@ -43,7 +44,7 @@ def test_a_page_that_is_ready_gets_it_all(line: Line) -> None:
         got = everything(line.page())
         assert set(got) == {"snapshot", "mask", "before", "thumbnail", "frame"}
         (snapshot, _), (mask, bits) = got["snapshot"][-1], got["mask"][-1]
-        assert snapshot == protocol.encode(line.wire.snapshot())
+        assert snapshot == from_kernel.encode(line.wire.snapshot())
         assert [entry["label"] for entry in snapshot["history"]] == ["seed 3", "drag, 4 steps"]
         assert snapshot["mask_version"] == mask["version"]
         assert (mask["width"], mask["height"], mask["everywhere"]) == (32, 32, False)
@@ -69,12 +70,13 @@ def test_without_a_mask_there_are_no_bits(line: Line) -> None:
 def test_the_snapshot_tells_of_the_model_and_its_options(line: Line) -> None:
     snapshot, _ = line.page().wait_for_kind("snapshot")
     generator = line.session.generator
-    assert snapshot["protocol"] == protocol.PROTOCOL
+    assert snapshot["protocol"] == PROTOCOL
     assert snapshot["model"] == {
         "name": "tiny",
         "width": 32,
         "height": 32,
         "num_ws": generator.num_ws,
+        "num_labels": 0,
     }
     assert {option["name"] for option in snapshot["schema"]} == set(snapshot["options"])
     assert snapshot["options"]["max_steps"] == 4
@@ -129,7 +131,11 @@ def test_what_is_asked_for_is_done(line: Line) -> None:
     ask("set_options", options={"space": "w", "max_steps": 3})
     assert (session.options.space, page.snapshot["options"]["max_steps"]) == ("w", 3)
     ask("sample", seed=9, truncation=0.5)
-    assert (session.seed, page.snapshot["seed"], page.snapshot["truncation"]) == (9, 9, 0.5)
+    assert (session.work.start.seed, page.snapshot["seed"], page.snapshot["truncation"]) == (
+        9,
+        9,
+        0.5,
+    )
     ask("start")
     finish(session)
     assert page.snapshot["history"][-1]["label"] == "drag, 3 steps"
@@ -201,7 +207,7 @@ def test_pages_agree(line: Line) -> None:
     second.ask("undo")
     revision = line.session.revision
     snapshot, _ = first.wait_for(lambda m: m["kind"] == "snapshot" and m["revision"] == revision)
-    assert snapshot == second.snapshot == protocol.encode(line.wire.snapshot())
+    assert snapshot == second.snapshot == from_kernel.encode(line.wire.snapshot())
 
 
 # ------------------------------------------------------------------------------- nobody is there
@@ -260,4 +266,4 @@ def test_commands_from_many_pages_are_all_answered(line: Line) -> None:
     for thread in threads:
         thread.join(LIMIT)
     assert answers == [True] * 20
-    assert pages[0].snapshot == protocol.encode(line.wire.snapshot())
+    assert pages[0].snapshot == from_kernel.encode(line.wire.snapshot())

@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nbdrag.generators.stylegan2 import Generator
-from nbdrag.widgets import protocol
+from nbdrag.widgets import from_page
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.work import Work
 from tests.widgets.line import Line
 from tests.widgets.watching import PAIRS, SHORT, state
 
@@ -56,7 +57,7 @@ def test_an_error_of_our_own_is_told_too(line: Line, monkeypatch: pytest.MonkeyP
 @pytest.fixture(scope="module")
 def fuzzed(generator: Generator) -> Iterator[Line]:
     """A line with something to lose."""
-    line = Line(Session(generator, seed=3, options=SHORT))
+    line = Line(Session(Work.begin(generator, seed=3, options=SHORT)))
     line.session.set_points(PAIRS)
     line.session.set_mask(np.tri(32, dtype=bool))
     line.session.sample(4, 0.7)
@@ -107,7 +108,7 @@ def test_whatever_comes_is_answered_once(fuzzed: Line, content: object) -> None:
     fuzzed.wire.receive(content)
     (reply,) = [m for m, _ in fuzzed.arrived[read:] if m["kind"] == "reply"]
     if reply["ok"]:
-        assert protocol.decode(content).id == reply["id"]  # type: ignore[union-attr]
+        assert from_page.decode(content).id == reply["id"]  # type: ignore[union-attr]
     else:
         assert reply["error"]
         assert state(fuzzed.session) == before

@@ -14,8 +14,9 @@ from PIL import Image
 from nbdrag.editing.draggan import DragStep
 from nbdrag.runtime.frames import Picture
 from nbdrag.runtime.runner import Outcome
-from nbdrag.widgets import protocol
+from nbdrag.widgets import from_kernel
 from nbdrag.widgets.drag import DragEditor
+from nbdrag.widgets.models import Models
 from nbdrag.widgets.session import Session
 from nbdrag.widgets.wire import Wire
 
@@ -39,9 +40,9 @@ def left_half() -> np.ndarray:
 
 def state(session: Session) -> dict[str, Any]:
     """All that pages and Python can see of a session, as things that can be compared."""
-    wire = Wire(session, lambda content, buffers: None)
+    wire = Wire(session, Models(session), lambda content, buffers: None)
     try:
-        snapshot = protocol.encode(wire.snapshot())
+        snapshot = from_kernel.encode(wire.snapshot())
     finally:
         wire.close()
     album = session.album
@@ -88,7 +89,7 @@ def whole(editor: DragEditor) -> list[object]:
     """All that can be seen of an editor at rest."""
     mask = editor.mask
     return [
-        protocol.encode(editor._wire.snapshot()),
+        from_kernel.encode(editor._wire.snapshot()),
         editor.ws.tolist(),
         None if mask is None else mask.tolist(),
         [(entry.id, entry.points) for entry in editor.history],

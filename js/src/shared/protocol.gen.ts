@@ -1,5 +1,5 @@
-// Written by `python -m nbdrag.widgets.protocol --typescript` from nbdrag/widgets/protocol.py.
-// Don't edit: change that file and write this one anew.
+// Written by `python -m nbdrag.widgets.protocol --typescript` from nbdrag/widgets/protocol.py,
+// from_page.py and from_kernel.py. Don't edit: change those and write this one anew.
 
 export const PROTOCOL = 2;
 
@@ -11,6 +11,9 @@ export const LIMITS = {
   path: 4096,
   coordinate: 65536,
   radius: 1024,
+  source: 2000,
+  upload: 4294967296,
+  chunk: 1048576,
 } as const;
 
 export type Position = [number, number];
@@ -29,6 +32,22 @@ export interface Model {
   width: number;
   height: number;
   num_ws: number;
+  num_labels: number;
+}
+
+/**
+ * A generator that has a name. `size` in bytes, where known; null for what isn't.
+ *
+ * `at_hand`: it need not be downloaded first.
+ */
+export interface KnownModel {
+  name: string;
+  title: string;
+  resolution: number;
+  source: string;
+  licence: string;
+  at_hand: boolean;
+  size: number | null;
 }
 
 /** Where the running or the last edit stands. `distances` in pixels, one for each pair. */
@@ -158,12 +177,13 @@ export interface SetOptions {
   options: Record<string, OptionValue>;
 }
 
-/** Draw a new picture from the generator. */
+/** Draw a new picture from the generator; of one class, if it has any. */
 export interface Sample {
   kind: "sample";
   id: number;
   seed: number;
   truncation: number;
+  label?: number | null;
 }
 
 /** Drag the handles towards their targets. */
@@ -215,6 +235,55 @@ export interface GetPng {
   id: number;
 }
 
+/** The generators that have a name; they come as `Reply.models`. */
+export interface GetModels {
+  kind: "get_models";
+  id: number;
+}
+
+/**
+ * Load another generator, beside everything else, and go on with it: its name, or an address.
+ *
+ * What is being loaded already is given up.
+ */
+export interface LoadModel {
+  kind: "load_model";
+  id: number;
+  source: string;
+}
+
+/**
+ * Load another generator from a file of the page's own machine, `size` bytes long.
+ *
+ * The bytes follow in `Chunk`s, which name this request's id as their `upload`.
+ */
+export interface Upload {
+  kind: "upload";
+  id: number;
+  name: string;
+  size: number;
+}
+
+/** The bytes of an upload from `offset` on, in the buffer: at most 1 MiB, and in their order. */
+export interface Chunk {
+  kind: "chunk";
+  id: number;
+  upload: number;
+  offset: number;
+}
+
+/** Give up what is being loaded, and keep the present generator. */
+export interface StopLoading {
+  kind: "stop_loading";
+  id: number;
+}
+
+/** To the generator before this one, and to all that was made with it. */
+export interface GoBack {
+  kind: "go_back";
+  id: number;
+}
+
 export type Request =
   | SetPoints
   | PaintMask
@@ -228,7 +297,13 @@ export type Request =
   | Redo
   | GoTo
   | GetCode
-  | GetPng;
+  | GetPng
+  | GetModels
+  | LoadModel
+  | Upload
+  | Chunk
+  | StopLoading
+  | GoBack;
 
 export type FromPage =
   | Ready
@@ -246,14 +321,21 @@ export type FromPage =
   | Redo
   | GoTo
   | GetCode
-  | GetPng;
+  | GetPng
+  | GetModels
+  | LoadModel
+  | Upload
+  | Chunk
+  | StopLoading
+  | GoBack;
 
 /**
  * The whole state but its pictures and the mask's pixels.
  *
  * `revision` grows with every change. `history[cursor]` is the picture shown; entries after it
  * are there to redo. `mask_version` names the `Mask` that belongs to it. The points are those at
- * rest or at the start of the running edit; on the way, the frames tell.
+ * rest or at the start of the running edit; on the way, the frames tell. `previous` names the
+ * generator that one can go back to. `label` is the class drawn, where there are classes.
  */
 export interface Snapshot {
   kind: "snapshot";
@@ -262,6 +344,7 @@ export interface Snapshot {
   model: Model;
   seed: number | null;
   truncation: number | null;
+  label: number | null;
   points: Pair[];
   mask_version: number;
   options: Record<string, OptionValue>;
@@ -271,6 +354,8 @@ export interface Snapshot {
   history: Entry[];
   cursor: number;
   status: Status;
+  loading: Loading | null;
+  previous: string | null;
 }
 
 /**
@@ -328,10 +413,22 @@ export interface Status {
 }
 
 /**
+ * The generator that is being loaded, and how far it is: 0 to 1, null where nobody knows.
+ *
+ * Also in every snapshot.
+ */
+export interface Loading {
+  kind: "loading";
+  name: string;
+  text: string;
+  fraction: number | null;
+}
+
+/**
  * The answer to a request. `error` says what was wrong and what to do; then nothing changed.
  *
  * `id` is null where the message was so broken that no id could be read. `code` answers
- * `GetCode`; `filename` and the buffer answer `GetPng`.
+ * `GetCode`; `filename` and the buffer answer `GetPng`; `models` answers `GetModels`.
  */
 export interface Reply {
   kind: "reply";
@@ -340,6 +437,7 @@ export interface Reply {
   error: string | null;
   code: string | null;
   filename: string | null;
+  models: KnownModel[] | null;
 }
 
 /** I am here. A page that shows another `revision` has missed something: it says `Ready`. */
@@ -355,5 +453,6 @@ export type FromKernel =
   | Before
   | Thumbnail
   | Status
+  | Loading
   | Reply
   | Beat;

@@ -53,7 +53,7 @@ describe("points", () => {
 
   it("are placed on a picture that is higher than wide, and not beside it", async () => {
     // 128 CSS pixels wide, in the middle of 256; `click` counts 2 of them as one.
-    kernel.change({ model: { name: "human", width: 64, height: 128, num_ws: 12 } });
+    kernel.change({ model: { name: "human", width: 64, height: 128, num_ws: 12, num_labels: 0 } });
     await settle();
     click(stage, [30, 50]);
     click(stage, [40, 50]);

@@ -22,7 +22,7 @@ const told = (changes = {}): Event => ({ kind: "snapshot", snapshot: snapshot(ch
 const shown = (changes = {}): Event => ({ kind: "frame", frame: frame(changes), picture });
 
 it("a picture is as wide and as high as the model's", () => {
-  const model = { name: "human", width: 512, height: 1024, num_ws: 18 };
+  const model = { name: "human", width: 512, height: 1024, num_ws: 18, num_labels: 0 };
   expect(imageSize(snapshot({ model }))).toEqual({ width: 512, height: 1024 });
 });
 

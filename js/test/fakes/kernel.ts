@@ -16,9 +16,10 @@ export function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
     kind: "snapshot",
     protocol: PROTOCOL,
     revision: 1,
-    model: { name: "toonfaces-128", width: 128, height: 128, num_ws: 12 },
+    model: { name: "toonfaces-128", width: 128, height: 128, num_ws: 12, num_labels: 0 },
     seed: 11,
     truncation: 0.7,
+    label: null,
     points: [],
     mask_version: 0,
     options: { learning_rate: 0.002, tracking: true, space: "w+" },
@@ -56,6 +57,8 @@ export function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
     history: [{ id: 1, label: "seed 11" }],
     cursor: 0,
     status: { kind: "status", level: "info", text: "" },
+    loading: null,
+    previous: null,
     ...changes,
   };
 }
@@ -141,6 +144,7 @@ export class FakeKernel {
       error: null,
       code: null,
       filename: null,
+      models: null,
       ...answer?.(message),
     };
     if (reply.ok && message.kind === "set_points") this.change({ points: message.points });

@@ -1,0 +1,138 @@
+"""A session in a notebook cell: the widget, which is how a notebook shows it.
+
+It joins a `Session`, which is the state, and a `Wire`, which keeps the pages in step with it.
+Everything live travels as custom messages. Two traits exist for the notebook file alone, so that
+it shows the last picture where no kernel runs; traits aren't made for threads, so only the thread
+that made the widget sets them.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from nbdrag.editing.draggan import DragStep
+from nbdrag.runtime import pictures
+from nbdrag.runtime.frames import Picture
+from nbdrag.runtime.home import HomeThread
+from nbdrag.runtime.kernel import SendingContext, free_replies
+from nbdrag.widgets import from_kernel
+from nbdrag.widgets.models import Models
+from nbdrag.widgets.session import Session
+from nbdrag.widgets.wire import Wire
+
+BUNDLE = Path(__file__).parent.parent / "assets" / "js"
+
+
+class SessionWidget(anywidget.AnyWidget):
+    """Shows a session.
+
+    Parameters
+    ----------
+    session : Session
+    models : Models
+        Of that session.
+
+    Attributes
+    ----------
+    still : bytes
+        The last picture at rest, as lossless WebP, for the notebook file.
+    saved : dict
+        The last state at rest, for the notebook file.
+    """
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
+    still = traitlets.Bytes().tag(sync=True)
+    saved = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, session: Session, models: Models) -> None:
+        esm, css = bundled("drag.js"), bundled("drag.css")
+        self._session, self._models = session, models
+        self._callbacks: list[Callable[[DragStep], object]] = []
+        self._sending = SendingContext()
+        self._wire = Wire(session, models, self._send_custom)
+        self._home = HomeThread()
+        self._saved_version = session.still_version
+        super().__init__(_esm=esm, _css=css, **self._savings())
+        free_replies(self.comm)
+        session.on_change = self._changed
+        session.on_move = self._moved
+        self.on_msg(self._sending.kept_by(self._on_page_message))
+
+    def close(self) -> None:
+        """End the edit and whatever is being loaded, and take the editor off all pages."""
+        if hasattr(self, "_wire"):
+            self._models.stop()
+            self._session.stop()
+            self._wire.close()
+        super().close()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is not None:
+            # Where there is no widget: on code hosts, in exported documents. Never text/html,
+            # which some front ends prefer to the live widget.
+            bundle[0]["image/png"] = base64.b64encode(pictures.png(self.image)).decode()
+        return bundle
+
+    def _on_page_message(
+        self, _: object, content: object, buffers: Sequence[memoryview] | None
+    ) -> None:
+        self._wire.receive(content, buffers or ())
+
+    def _send_custom(self, content: dict[str, Any], buffers: list[bytes]) -> None:
+        self._sending.run(self.send, content, buffers)
+
+    def _changed(self) -> None:
+        self._wire.publish()
+        self._home.call(self._save)
+
+    def _moved(self, step: DragStep, picture: Picture) -> None:
+        self._wire.show(picture)
+        for callback in [*self._callbacks]:
+            try:
+                callback(step)
+            except Exception as error:
+                complaint = f"on_step: {type(error).__name__}: {error}"
+                if complaint != self._session.status.text:  # once, and not at every step
+                    self._session.complain(complaint)
+
+    def _save(self) -> None:
+        """Set the traits, on the thread that made the editor, if there is another still."""
+        session = self._session
+        with session.lock:
+            if session.running or self._saved_version == session.still_version:
+                return
+            self._saved_version = session.still_version
+            savings = self._savings()
+        for name, value in savings.items():
+            try:
+                setattr(self, name, value)
+            except Exception:
+                # It is set, but can't be told: the page or the kernel is going away.
+                logging.getLogger(__name__).debug("not sent: %s", name, exc_info=True)
+
+    def _savings(self) -> dict[str, Any]:
+        """What the notebook file keeps: a still, and the state that belongs to it."""
+        session = self._session
+        with session.lock:
+            still = session.album.still(session.album.current)
+            return {"still": still, "saved": from_kernel.encode(self._wire.snapshot())}
+
+
+def bundled(name: str) -> str:
+    """A file of the browser half."""
+    path = BUNDLE / name
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"the editor's browser half is not built, {path} is missing; run `make build` in the "
+            "repository, or install nbdrag from a wheel."
+        )
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,101 @@
+"""What belongs to one generator: pictures it made, what is placed on the one shown, how to drag.
+
+An editor that goes on with another generator puts the work with the present one away and begins
+anew; it can go back to it later and find everything as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.features import Size
+from nbdrag.generators.identity import generator_hash
+from nbdrag.generators.stylegan2 import Generator
+from nbdrag.runtime.recipe import Recipe
+from nbdrag.runtime.wishes import Sampled, sample
+from nbdrag.widgets.album import Album
+from nbdrag.widgets.inputs import check_options, check_start
+from nbdrag.widgets.mask import MaskArray
+from nbdrag.widgets.pairs import Pair
+
+
+@dataclass(eq=False)
+class Work:
+    """All that is made with one generator.
+
+    Attributes
+    ----------
+    generator : Generator
+    source : str
+        What `load_generator` made it from; empty if somebody else did.
+    name : str
+        For people.
+    options : DragOptions
+    album : Album
+        Every picture so far.
+    ws : Tensor, shape [num_ws, w_dim]
+        Latent of the picture shown; in the middle of an edit, none of the album's.
+    points : tuple of Pair
+    mask : bool array, shape [H, W], or None
+        Can't be written to.
+    """
+
+    generator: Generator
+    source: str
+    name: str
+    options: DragOptions
+    album: Album
+    ws: Tensor
+    points: tuple[Pair, ...] = ()
+    mask: MaskArray | None = None
+    _hash: str = ""
+
+    @classmethod
+    def begin(
+        cls,
+        generator: Generator,
+        *,
+        source: str = "",
+        name: str = "generator",
+        seed: int = 0,
+        truncation: float = 0.7,
+        label: int | None = None,
+        options: DragOptions | Mapping[str, object] | None = None,
+    ) -> Work:
+        """Draw a first picture. Raises ValueError if what is asked for doesn't suit the generator.
+
+        Parameters
+        ----------
+        seed, truncation, label : of the picture; see `nbdrag.sample`
+        options : DragOptions or mapping, optional
+            All of them, or some by name. Default: those that suit the generator.
+        """
+        suited = DragOptions.for_generator(generator)
+        chosen = check_options(options or {}, suited, generator)
+        start = check_start(generator, seed, truncation, label)
+        ws = sample(generator, start.seed, start.truncation, start.label)
+        return cls(generator, source, name, chosen, Album(generator, start, ws), ws)
+
+    @property
+    def size(self) -> Size:
+        """Height and width of the pictures."""
+        return self.generator.height, self.generator.width
+
+    @property
+    def start(self) -> Sampled | None:
+        """What the picture shown goes back to, if it was drawn; None where a latent was set."""
+        origin = self.album.origin
+        return origin if isinstance(origin, Sampled) else None
+
+    def note_what_is_placed(self) -> None:
+        """Remember the points and the mask with the picture shown."""
+        self.album.history.annotate(points=self.points, mask=self.mask)
+
+    def recipe(self) -> Recipe:
+        """How the picture shown was made; a running edit is not in it."""
+        self._hash = self._hash or generator_hash(self.generator)
+        return self.album.history.recipe(self.source, self._hash)
