@@ -35,6 +35,7 @@ from nbdrag.generators.resume import (
     download,
     on_disk,
     shown,
+    unwritable,
 )
 
 
@@ -82,8 +83,6 @@ def fetch(
                 f"{file.name} is not in the cache, and NBDRAG_OFFLINE forbids downloading it. "
                 f"Download {shown(url)} elsewhere and put it at {file}, or unset NBDRAG_OFFLINE."
             )
-        with on_disk(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
         with turn(file, progress):
             if not file.is_file():  # nobody else was faster
                 retrieve(url, file, progress, sha256, timeout)
@@ -204,7 +203,10 @@ def trusting(file: Path, pinned: str | None) -> str:
 @contextmanager
 def turn(file: Path, progress: Progress) -> Iterator[None]:
     """Wait until nobody else is downloading a file, and keep others from it."""
-    lock = filelock.FileLock(file.with_name(file.name + ".lock"))
+    locks = file.parent / ".locks"
+    with on_disk(file):
+        locks.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(locks / f"{file.name}.lock")
     while not acquired(lock):
         progress(f"waiting for another download of {file.name}", None)
     try:
@@ -220,8 +222,7 @@ def acquired(lock: filelock.BaseFileLock) -> bool:
     except filelock.Timeout:
         return False
     except OSError as error:
-        with on_disk(Path(lock.lock_file)):
-            raise error
+        raise unwritable(Path(lock.lock_file).parent, error) from None
     return True
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 from urllib.parse import unquote
 
 from tqdm import tqdm
@@ -87,12 +87,13 @@ def bar_that(tell: Callable[[int, int | None], None]) -> type[tqdm[NoReturn]]:
     """Give a kind of progress bar that tells how far it is, instead of drawing that."""
 
     class Bar(tqdm):  # type: ignore[type-arg]
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            # The delay keeps it from telling anything before it is complete itself.
-            super().__init__(*args, **{**kwargs, "file": StringIO(), "delay": 1e-9})
+        def __init__(self, *, total: int | None = None, initial: int = 0, **_: object) -> None:
+            super().__init__(total=total, initial=initial, file=StringIO())
 
-        def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        def update(self, n: float | None = 1) -> bool | None:
+            drawn = super().update(n)
             tell(int(self.n), int(self.total) if self.total else None)
+            return drawn
 
         def update_transfer(self, n: int) -> None:
             """Leave it at bytes of the file; where they differ, those of the network go here."""

@@ -187,6 +187,8 @@ def why(error: BaseException, timeout: Timeout) -> str:
         return f"no connection within {timeout[0]:g} seconds"
     if isinstance(error, requests.Timeout) or "timed out" in text:
         return f"nothing came for {timeout[1]:g} seconds"
+    if "IncompleteRead" in text:
+        return "the server closed the connection too early"
     if isinstance(error, requests.exceptions.SSLError):
         return f"the server can't prove that it is who it says ({causes[-1]})"
     if isinstance(error, requests.TooManyRedirects):
@@ -232,7 +234,7 @@ def check_content(url: str, response: requests.Response, first: bytes) -> None:
             f"{shown(url)} answers with a web page (HTML), not with a file; open it in a browser "
             "and copy the address of the download itself."
         )
-    if not first:
+    if not first and not length_of(response):
         raise DownloadError(f"{shown(url)} is an empty file.")
 
 
@@ -297,10 +299,15 @@ def on_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DownloadError(
-            f"{path.parent} can't be written to: {error.strerror or error}. Make room there, or "
-            "set NBDRAG_CACHE to another folder."
-        ) from None
+        raise unwritable(path.parent, error) from None
+
+
+def unwritable(folder: Path, error: OSError) -> DownloadError:
+    """Say what can be done about a folder that can't be written to."""
+    return DownloadError(
+        f"{folder} can't be written to: {error.strerror or error}. Mend that, or set "
+        "NBDRAG_CACHE to another folder."
+    )
 
 
 def write(file: FileIO, chunk: bytes) -> None:

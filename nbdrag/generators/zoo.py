@@ -263,7 +263,10 @@ def load_generator(
     with drawn(progress) as tell:
         path = find_file(source, tell)
         tell(f"reading {path.name}", None)
-        return read_generator(path)
+        generator = read_generator(path)
+    if source in ZOO:
+        generator.source = str(source)
+    return generator
 
 
 def find_file(source: str | PathLike[str], progress: Progress) -> Path:

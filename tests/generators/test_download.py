@@ -40,8 +40,8 @@ def silent(what: str, fraction: float | None) -> None:
 
 
 def left(kept: Path) -> list[str]:
-    """What lies in the cache, but for locks."""
-    return sorted(p.name for p in kept.parent.iterdir() if p.suffix != ".lock")
+    """Files in the cache."""
+    return sorted(path.name for path in kept.parent.iterdir() if path.is_file())
 
 
 # ---------------------------------------------------------------------------------- once and again

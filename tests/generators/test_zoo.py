@@ -106,7 +106,9 @@ def test_the_list_says_what_is_at_hand(web: Web) -> None:
 
 def test_a_name_is_downloaded_once(web: Web, capfd: pytest.CaptureFixture[str]) -> None:
     told = Told()
-    assert load_generator("tiny-8", progress=told).config == TINY
+    generator = load_generator("tiny-8", progress=told)
+    assert generator.config == TINY
+    assert generator.source == "tiny-8"
     size = zoo.readable(ZOO["tiny-8"].file.stat().st_size)
     assert told[-2:] == [
         f"downloading tiny.safetensors, {size} of {size}",
@@ -235,8 +237,8 @@ def test_addresses_that_fail_are_refused(web: Web) -> None:
         load_generator("ftp://a.org/x.pkl")
     with pytest.raises(CheckpointError, match="reads hf:owner/name/file"):
         load_generator("hf:cats.pkl")
-    assert list(Path(os.environ["NBDRAG_CACHE"]).glob("*.pkl*")) == [
-        *Path(os.environ["NBDRAG_CACHE"]).glob("*.lock")
+    assert list(Path(os.environ["NBDRAG_CACHE"]).glob("*.*")) == [
+        Path(os.environ["NBDRAG_CACHE"], ".locks")
     ]
 
 
