@@ -4,7 +4,8 @@ The metadata carries the construction as JSON under "config", options that suit 
 "recommended", for a converted file "origin", and whatever else the writer wants remembered (how it
 was trained, say).
 
-.safetensors files contain no code; reading one runs none.
+.safetensors files contain no code; reading one runs none. Without a "config", it may still be the
+state dict of another project's generator, and is read as such.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 
 from nbdrag.generators.config import StyleGAN2Config
 from nbdrag.generators.errors import CheckpointError
-from nbdrag.generators.formats import Checkpoint
+from nbdrag.generators.formats import Checkpoint, reader_of, recognise
+from nbdrag.generators.formats.contents import contents
 
 
 def is_saved(path: Path) -> bool:
@@ -39,6 +43,8 @@ def read_saved(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
+            if "config" not in metadata:
+                return read_unlabelled(path, file)
             config = parse_config(path, metadata)
             recommended = parse_recommended(path, metadata)
             origin = parse_origin(path, metadata)
@@ -50,6 +56,21 @@ def read_saved(path: Path) -> Checkpoint:
     )
 
 
+def read_unlabelled(path: Path, file: Any) -> Checkpoint:
+    """Read a state dict with the names of another project; or say what else is in the file.
+
+    That shows in the names, so that no large file is read for nothing.
+    """
+    names = list(file.keys())
+    shapes = {n: torch.empty(file.get_slice(n).get_shape(), device="meta") for n in names}
+    try:
+        reader_of(contents(shapes))
+        return recognise({name: file.get_tensor(name) for name in names})
+    except CheckpointError as error:
+        message = str(error)
+    raise CheckpointError(f'{path.name}: {message} Ours have a "config" in their metadata.')
+
+
 def config_json(config: StyleGAN2Config) -> str:
     """Give a construction as JSON, always in the same order."""
     return json.dumps(asdict(config))
@@ -57,11 +78,6 @@ def config_json(config: StyleGAN2Config) -> str:
 
 def parse_config(path: Path, metadata: Mapping[str, str]) -> StyleGAN2Config:
     """Read the construction from a file's metadata."""
-    if "config" not in metadata:
-        raise CheckpointError(
-            f"{path.name} is a .safetensors file, but no generator of ours: its metadata have no "
-            f'"config". Files written by save_generator or `nbdrag convert` have one.'
-        )
     try:
         values = json.loads(metadata["config"])
     except (ValueError, RecursionError):

@@ -15,16 +15,26 @@ name of the file:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 
 from nbdrag.generators.errors import CheckpointError
 from nbdrag.generators.formats import foreign, nvidia, openmmlab, rosinality, tensorflow
-from nbdrag.generators.formats.contents import contents
+from nbdrag.generators.formats.contents import Contents, contents, find_network
 from nbdrag.generators.formats.found import Checkpoint
 from nbdrag.generators.formats.torchfile import read_inert
 
-__all__ = ["Checkpoint", "read_checkpoint"]
+__all__ = ["Checkpoint", "read_checkpoint", "reader_of", "recognise"]
+
+Reader = Callable[[Contents], Checkpoint]
+
+# By the names that they know a generator by.
+READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
+    (nvidia.ANCHORS, nvidia.read),
+    (rosinality.ANCHORS, rosinality.read),
+    (openmmlab.ANCHORS, openmmlab.read),
+)
 
 
 def read_checkpoint(path: str | PathLike[str]) -> Checkpoint:
@@ -57,9 +67,14 @@ def recognise(tree: object) -> Checkpoint:
     found = tensorflow.read(tree)
     if found is None:
         inside = contents(tree)
-        foreign.refuse(inside)
-        readers = (nvidia.read, rosinality.read, openmmlab.read)
-        found = next((c for c in (read(inside) for read in readers) if c is not None), None)
-        if found is None:
-            raise CheckpointError(foreign.describe(inside))
+        found = reader_of(inside)(inside)
     return found
+
+
+def reader_of(inside: Contents) -> Reader:
+    """Choose who reads a file, by the names of its tensors alone; or say what else it is."""
+    foreign.refuse(inside)
+    for anchors, reader in READERS:
+        if any(find_network(inside, anchor) for anchor in anchors):
+            return reader
+    raise CheckpointError(foreign.describe(inside))

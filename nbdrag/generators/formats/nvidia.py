@@ -20,6 +20,7 @@ from nbdrag.generators.formats.found import Checkpoint
 
 ANCHOR = r"synthesis\.b\d+\.(?:const|conv[01]\.weight|torgb\.weight)"
 LONE = r"b4\.const"  # of a synthesis network by itself
+ANCHORS = (ANCHOR, LONE)
 
 # Who states what, the most reliable first: layers, or what was passed to them, from the inside out.
 CONVOLUTION = r"synthesis\.b\d+\.(?:conv0|conv1|torgb)"
@@ -35,22 +36,20 @@ MAPPING = (r"mapping(?:\.fc\d+)?\._init_kwargs", r"(?:.*\.)?mapping_kwargs", WHO
 ARGUMENTS = r"(?:.*\.)?(?:init_kwargs|G_kwargs|synthesis_kwargs|mapping_kwargs)\..*"
 
 
-def read(found: Contents) -> Checkpoint | None:
-    """Read a generator if there is one.
+def read(found: Contents) -> Checkpoint:
+    """Read a generator.
 
     Raises
     ------
     CheckpointError
-        If there is one that is not supported.
+        If there is none, or one that is not supported.
     """
     network = find_network(found, ANCHOR)
     if network is None:
-        if find_network(found, LONE) is not None:
-            raise CheckpointError(
-                "it holds a synthesis network alone; the mapping network is needed too. Save the "
-                "whole generator, G_ema."
-            )
-        return None
+        raise CheckpointError(
+            "it holds a synthesis network alone; the mapping network is needed too. Save the whole "
+            "generator, G_ema."
+        )
     said = [network.facts, arguments_beside(found.facts)]
     for facts in said:
         refuse_variants(facts)

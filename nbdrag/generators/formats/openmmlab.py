@@ -7,11 +7,12 @@ that are scaled when used (equalised learning rate) are called "weight_orig".
 
 from __future__ import annotations
 
-from nbdrag.generators.formats.contents import Contents, find_network
+from nbdrag.generators.formats.contents import Contents
 from nbdrag.generators.formats.found import Checkpoint
-from nbdrag.generators.formats.rosinality import convert
+from nbdrag.generators.formats.rosinality import read_as
 
 ANCHOR = r"constant_input\.input|(?:conv1|to_rgb1)\.conv\.style_modulation\.linear\.weight_orig"
+ANCHORS = (ANCHOR,)
 
 RENAMINGS = (
     (r"style_mapping\.(\d+)\.(?:linear\.)?(weight|bias)(?:_orig)?$", r"style.\1.\2"),
@@ -24,8 +25,12 @@ RENAMINGS = (
 )
 
 
-def read(found: Contents) -> Checkpoint | None:
-    """Read a generator if there is one."""
-    if network := find_network(found, ANCHOR):
-        return convert("OpenMMLab StyleGAN2", found, network, RENAMINGS)
-    return None
+def read(found: Contents) -> Checkpoint:
+    """Read a generator.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or one that is not supported.
+    """
+    return read_as("OpenMMLab StyleGAN2", found, ANCHOR, RENAMINGS)

@@ -17,11 +17,12 @@ from torch import Tensor
 
 from nbdrag.generators.errors import CheckpointError
 from nbdrag.generators.formats.construction import Weights, complete, construction
-from nbdrag.generators.formats.contents import Contents, Network, find_network
+from nbdrag.generators.formats.contents import Contents, find_network
 from nbdrag.generators.formats.found import Checkpoint
 
 ANCHOR = r"input\.input|(?:conv1|to_rgb1)\.conv\.modulation\.weight"
 BASICSR = r"constant_input\.weight|(?:style_conv1|to_rgb1)\.modulated_conv\.weight"
+ANCHORS = (ANCHOR, BASICSR)
 
 FROM_BASICSR = (
     (r"style_mlp\.", r"style."),
@@ -45,31 +46,39 @@ CONVOLUTION = MODULATED | {
 RGB = MODULATED | {"bias": "bias"}
 
 
-def read(found: Contents) -> Checkpoint | None:
-    """Read a generator if there is one."""
-    if network := find_network(found, ANCHOR):
-        return convert("rosinality StyleGAN2", found, network)
-    if network := find_network(found, BASICSR):
-        return convert("BasicSR StyleGAN2", found, network, FROM_BASICSR)
-    return None
+def read(found: Contents) -> Checkpoint:
+    """Read a generator; of BasicSR, if there is none of rosinality's.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or one that is not supported.
+    """
+    if find_network(found, ANCHOR):
+        return read_as("rosinality StyleGAN2", found, ANCHOR)
+    return read_as("BasicSR StyleGAN2", found, BASICSR, FROM_BASICSR)
 
 
-def convert(
-    project: str, found: Contents, network: Network, renamings: Iterable[tuple[str, str]] = ()
+def read_as(
+    project: str, found: Contents, anchor: str, renamings: Iterable[tuple[str, str]] = ()
 ) -> Checkpoint:
-    """Read a network of rosinality's, or of a project that has renamed its weights.
+    """Read a generator of rosinality's, or of a project that has renamed its weights.
 
     Parameters
     ----------
     project : str
         What to call it.
     found : Contents
-        The file, in which the average w may stand anywhere.
-    network : Network
+        The file. The average w may stand anywhere in it.
+    anchor : str
+        The names to find the generator by.
     renamings : iterable of tuple of str
         Regular expressions and what to replace them by, at the beginning of names, one after the
         other, to have rosinality's names.
     """
+    network = find_network(found, anchor)
+    if network is None:
+        raise CheckpointError("it holds no generator.")
     weights: Weights = {}
     for name, tensor in network.tensors.items():
         for pattern, replacement in renamings:

@@ -5,7 +5,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from nbdrag.generators.checkpoint import read_generator
 from nbdrag.generators.errors import CheckpointError
 from nbdrag.generators.formats import foreign, read_checkpoint
 from tests.generators.formats.states import SMALL, make_state
@@ -57,6 +59,13 @@ def refusal(tmp_path, content):
 @pytest.mark.parametrize("wrap", [dict, lambda names: {"state_dict": names, "epoch": 3}])
 def test_known_networks_are_named(tmp_path, names, what, wrap):
     assert what in refusal(tmp_path, wrap(dict.fromkeys(names, ONE)))
+
+
+def test_they_are_named_in_safetensors_too(tmp_path):
+    path = tmp_path / "style.safetensors"
+    save_file({"lora_unet_mid_block_attentions_0.lora_up.weight": ONE}, path)
+    with pytest.raises(CheckpointError, match=r"style\.safetensors: it holds a LoRA"):
+        read_generator(path)
 
 
 def test_wavelets_are_told_from_pictures(tmp_path):

@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from nbdrag.generators.checkpoint import read_generator
 from nbdrag.generators.stylegan2 import StyleGAN2Config
@@ -35,6 +36,7 @@ ANY = {
     "PTI": pti_file,
     "PTI of old": lambda s, c, path: pti_file(s, c, path, archive=False),
     "state dict": lambda s, c, path: torch.save(s, path),
+    "state dict, safetensors": lambda s, c, path: save_file(s, path),
     "TensorFlow": lambda s, c, path: tensorflow_pickle(tensorflow_networks(s, c), path),
 }
 WITHOUT_LABELS = {
