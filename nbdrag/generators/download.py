@@ -193,7 +193,7 @@ def record_of(file: Path) -> Path:
 def trusting(file: Path, pinned: str | None) -> str:
     """Say how the user can take a file in spite of its hash."""
     if pinned:
-        return "; if you trust it, download it yourself and load the file"
+        return "; if you trust it all the same, download it yourself and load it by its path"
     return f"; if you trust the change, delete {record_of(file).name} there, too"
 
 
