@@ -126,7 +126,9 @@ def block_channels(weights: Mapping[str, Tensor], resolution: int) -> dict[int, 
             weights, (f"{block}.conv1.bias", 0), (f"{block}.conv1.weight", 0), (f"{block}.const", 0)
         )
         if not found:
-            raise CheckpointError(f"the generator has a block {resolution}, but none of {r}.")
+            raise CheckpointError(
+                f"the generator has a block {resolution}, but of block {r} no convolution."
+            )
         channels[r] = found
     return channels
 

@@ -101,8 +101,8 @@ def read_as(
 def average(found: Contents) -> Tensor | None:
     """The average w; encoders keep a row of it for each layer."""
     for name, tensor in found.tensors.items():
-        if name.split(".")[-1] in ("latent_avg", "truncation_latent") and tensor.ndim:
-            rows = tensor.reshape(-1, tensor.shape[-1])
+        if name.split(".")[-1] in ("latent_avg", "truncation_latent") and tensor.numel():
+            rows = tensor.reshape(-1, tensor.shape[-1] if tensor.ndim else 1)
             alike = len(rows) == 1 or bool((rows == rows[:1]).all())
             return rows[0] if alike else rows.float().mean(0)
     return None

@@ -92,7 +92,7 @@ def test_any_set_of_names_and_shapes_is_told_or_refused(data):
     ("name", "shape", "said"),
     [
         ("synthesis.b48.conv1.bias", [3], r"has a block 48; .* a power of two from 4 to 4096"),
-        ("synthesis.b64.conv1.bias", [3], r"has a block 64, but none of 32"),
+        ("synthesis.b64.conv1.bias", [3], r"has a block 64, but of block 32 no convolution"),
         ("synthesis.b8192.conv1.bias", [3], r"has a block 8192; .* from 4 to 4096"),
         ("synthesis.b4.const", [16, 8, 8], r"constant has 8 rows; 4 are supported"),
         ("synthesis.b4.const", [16, 4, 99], r"not supported: base_width is 99"),
