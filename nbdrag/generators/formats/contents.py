@@ -25,6 +25,7 @@ Facts = dict[str, Fact | tuple[Fact, ...]]
 DEEPEST = 64
 MOST = 1 << 19  # visits; a training file of a large generator takes some ten thousand
 SHORT = 64  # items of a list that is a fact
+LONGEST = 300  # letters of a name that count
 LONG = 4096  # items of a list that isn't looked through: a log, say
 WRAPPERS = ("module", "_orig_mod")  # DataParallel and torch.compile put a level around a network
 BUFFERS = ("resample_filter", "noise_const", "w_avg")  # wanted even where they are not persistent
@@ -96,7 +97,7 @@ def join(name: str, key: str) -> str:
     """Name what lies under `key` in what is called `name`."""
     if key in WRAPPERS:
         return name
-    return f"{name}.{key}" if name else key
+    return f"{name}.{key}"[:LONGEST] if name else key
 
 
 # ------------------------------------------------------------------------------ what nodes contain
@@ -145,7 +146,7 @@ def is_module(state: Mapping[object, object]) -> bool:
 def module_children(state: Mapping[object, object]) -> Iterator[tuple[str, bool, object]]:
     """Give a module's parameters, buffers and modules, as in its state dict, and its facts."""
     fleeting = state.get("_non_persistent_buffers_set")
-    passed_over = set(fleeting) - set(BUFFERS) if isinstance(fleeting, set | list | tuple) else ()
+    passed_over = fleeting - set(BUFFERS) if isinstance(fleeting, set) else set()
     for kind in ("_parameters", "_buffers", "_modules"):
         for key, child in entries(state.get(kind)).items():
             if child is not None and not (kind == "_buffers" and key in passed_over):
@@ -158,7 +159,7 @@ def module_children(state: Mapping[object, object]) -> Iterator[tuple[str, bool,
 def named(key: object, weighs: bool, child: object) -> Iterator[tuple[str, bool, object]]:
     """Give a child under its key, if the key is a name or a number."""
     if isinstance(key, str | int):
-        words = [word for word in str(key)[:200].split(".") if word not in WRAPPERS]
+        words = [word for word in str(key)[:LONGEST].split(".") if word not in WRAPPERS]
         yield ".".join(words) or WRAPPERS[0], weighs, child
 
 
