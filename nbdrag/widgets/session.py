@@ -175,7 +175,7 @@ class Session(State):
             self.work.note_what_is_placed()
             self.work, self.previous = work, self.work
             self.mask_version += 1
-            self._arrive(f"Now with {work.name}.")
+            self._arrive(f"Now with {work.name}; back leads to {self.previous.name}.")
 
     def go_back(self) -> None:
         """To the generator before this one, and to all that was made with it."""

@@ -62,7 +62,8 @@ class Wire:
         except p.ProtocolError as refusal:
             self._refuse(refusal.id, str(refusal))
         except (ValueError, RuntimeError) as refusal:
-            self._refuse(number, str(refusal))
+            # Whose file is no longer wanted has been told so; pieces of it may be under way.
+            self._refuse(number, str(refusal), aloud=not isinstance(message, p.Chunk))
         except Exception as error:
             logging.getLogger(__name__).exception("a message could not be handled")
             self._refuse(number, f"{type(error).__name__}: {error}")
@@ -195,9 +196,10 @@ class Wire:
                 session.go_back()
         return k.Reply(id=message.id, ok=True), []
 
-    def _refuse(self, number: int | None, why: str) -> None:
+    def _refuse(self, number: int | None, why: str, *, aloud: bool = True) -> None:
         self._post(k.Reply(id=number, ok=False, error=why))
-        self._post(k.Status(level="error", text=why))
+        if aloud:
+            self._post(k.Status(level="error", text=why))
 
     # ---------------------------------------------------------------------------------- going out
 
@@ -239,9 +241,10 @@ class Wire:
 
     def _post_loading(self) -> None:
         """Tell how far the next generator is, if one is on its way."""
-        loading = self._session.loading
-        if loading is not None:
-            self._post(loading)
+        with self._session.lock:  # lest it comes after the news that it has ended
+            loading = self._session.loading
+            if loading is not None:
+                self._post(loading)
 
     def _post_thumbnails(self) -> None:
         album = self._session.album

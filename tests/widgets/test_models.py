@@ -100,7 +100,7 @@ def test_the_new_generator_begins_afresh(
     assert session.options.learning_rate == 0.03
     assert [entry.label for entry in session.entries] == ["seed 0"]
     assert session.image().size == (16, 32)
-    assert session.status.text == "Now with other."
+    assert session.status.text == "Now with other; back leads to tiny."
     recipe = session.recipe()
     assert (recipe.generator, recipe.generator_hash) == (str(file), generator_hash(other))
 

@@ -50,7 +50,8 @@ export function createSurface(canvas: HTMLCanvasElement): Surface {
       const { scale, x, y } = viewport;
       context.setTransform(1, 0, 0, 1, 0, 0);
       context.clearRect(0, 0, canvas.width, canvas.height);
-      if (picture === null) return;
+      // One of another shape is the last of a generator that is gone.
+      if (picture === null || !isShaped(picture, image)) return;
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       const smooth = scale * ratio < PIXELATED_FROM;
       context.imageSmoothingEnabled = smooth;
@@ -63,6 +64,11 @@ export function createSurface(canvas: HTMLCanvasElement): Surface {
       }
     },
   };
+}
+
+/** Whether a picture, or a smaller preview of it, fills the image without being stretched. */
+function isShaped(picture: Size, image: Size): boolean {
+  return picture.width * image.height === picture.height * image.width;
 }
 
 function drawVeil(mask: Mask, soft: boolean): HTMLCanvasElement {

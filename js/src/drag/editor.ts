@@ -30,6 +30,7 @@ export type Tool = "points" | "brush" | "eraser" | "lasso";
 export type Panel =
   | null
   | { readonly kind: "help" }
+  | { readonly kind: "models" }
   /** The code that the clipboard would not take. */
   | { readonly kind: "code"; readonly code: string }
   /** The context menu of a point, at stage coordinates. */
@@ -105,6 +106,12 @@ export function createEditor(session: Session): Editor {
       view.dispatch({ viewport: change(geometry.viewport(), size(), view.get().stage) }),
   };
   return { session, view, ...geometry, commands: createCommands(session, view, geometry) };
+}
+
+/** Forgets what was of the picture before: another generator's may have another size. */
+export function startAfresh({ view }: Editor): void {
+  const { viewport, radius, selected, pending, hover, crosshair, comparing } = INITIAL;
+  view.dispatch({ viewport, radius, selected, pending, hover, crosshair, comparing });
 }
 
 /** The brush's radius; until the user chooses one, a sixteenth of the image's shorter side. */
@@ -228,6 +235,15 @@ function createCommands(
       () => {
         return store.get().before !== null;
       },
+    ),
+
+    models: command(() => {
+      view.dispatch({ panel: view.get().panel?.kind === "models" ? null : { kind: "models" } });
+    }, editable),
+    stopLoading: command(session.stopLoading, editable),
+    goBack: command(
+      () => ask({ kind: "go_back" }),
+      when(({ snapshot }) => snapshot?.previous !== null),
     ),
 
     copyCode: command(() => copyCode(session, view), editable),

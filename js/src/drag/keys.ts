@@ -23,6 +23,7 @@ export const KEYS: readonly BindingGroup[] = [
       { keys: ["Mod+z"], command: "undo", label: "undo" },
       { keys: ["Shift+Mod+z", "Mod+y"], command: "redo", label: "redo" },
       { keys: ["n"], command: "newSeed", label: "another picture" },
+      { keys: ["g"], command: "models", label: "another generator" },
     ],
   },
   {

@@ -1,4 +1,5 @@
-// Panels over the stage: the list of keys, code that the clipboard refused, a point's menu.
+// Panels over the stage: the list of keys, code that the clipboard refused, a point's menu, and
+// (in `models`) the choice of a generator.
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -7,11 +8,13 @@ import { Icon } from "../shared/icons";
 import { isMac } from "./button";
 import type { Editor } from "./editor";
 import { KEYS, keyLabel } from "./keys";
+import { Models } from "./models";
 
 export function Panels({ editor }: { editor: Editor }): JSX.Element | null {
   const panel = useSelect(editor.view, (view) => view.panel);
   if (panel === null) return null;
   if (panel.kind === "help") return <Help editor={editor} />;
+  if (panel.kind === "models") return <Models editor={editor} />;
   if (panel.kind === "code") return <Code editor={editor} code={panel.code} />;
   return <Menu editor={editor} index={panel.index} at={panel.at} />;
 }
@@ -24,7 +27,7 @@ interface SheetProps {
 }
 
 /** A dialog that fills the editor; it takes the focus and gives it back. */
-function Sheet({ editor, title, testid, children }: SheetProps): JSX.Element {
+export function Sheet({ editor, title, testid, children }: SheetProps): JSX.Element {
   const close = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     const root = close.current?.getRootNode() as Document | ShadowRoot | undefined;

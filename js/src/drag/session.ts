@@ -31,12 +31,16 @@ import {
   reduce,
   type Store,
 } from "./store";
+import { sendFile } from "./upload";
 
 /** At most 30 messages a second to the kernel while a point is dragged. */
 const DRAG_INTERVAL_MS = 34;
 
 /** New targets end a running edit and begin the next, so they are sent once the hand rests. */
 const RETARGET_AFTER_MS = 200;
+
+/** As many characters as the kernel takes. */
+const MAX_FILE_NAME = 255;
 
 type Told = Extract<FromPage, { kind: "ready" | "ack" | "heartbeat" }>;
 type Asked = Exclude<FromPage, Told>;
@@ -55,6 +59,10 @@ export interface Session {
   showStroke(stroke: Stroke): void;
   /** Sends the shown stroke, or drops it. */
   endStroke(keep: boolean): void;
+  /** Sends a file of this machine, to be loaded as a generator. */
+  upload(file: File): Promise<void>;
+  /** Gives up the generator that is on its way. */
+  stopLoading(): Promise<void>;
   notify(level: Level, text: string): void;
   /** Registers a view; frames are acknowledged while at least one is visible. */
   addView(visible: () => boolean): () => void;
@@ -69,6 +77,8 @@ export function openSession(model: Model): Session {
   const views = new Set<() => boolean>();
   let revision = 0;
   let befores = 0;
+  /** The number of the file that is being sent. */
+  let uploading: number | null = null;
   let painting: { revision: number; stroke: Stroke } | null = null;
 
   const pulse = startPulse({
@@ -111,6 +121,8 @@ export function openSession(model: Model): Session {
         return bytes && void showBefore(bytes, message.format).catch(undecodable);
       case "status":
         return dispatch({ kind: "notice", notice: message });
+      case "loading":
+        return dispatch({ kind: "loading", loading: message });
       case "beat":
         // Another revision than ours: something was missed.
         if (message.revision !== store.get().snapshot?.revision) pulse.connect();
@@ -171,6 +183,42 @@ export function openSession(model: Model): Session {
     return null;
   };
 
+  const upload = async (file: File) => {
+    const { size } = file;
+    if (size === 0 || size > LIMITS.upload) {
+      const gigabytes = `${LIMITS.upload / 2 ** 30} GiB`;
+      const why = size === 0 ? "is empty" : `is larger than ${gigabytes}`;
+      return notify("error", `${file.name} ${why}; choose a checkpoint of a generator.`);
+    }
+    const name = file.name.slice(-MAX_FILE_NAME);
+    const answer = await ask({ kind: "upload", name, size });
+    const number = answer?.reply.id;
+    if (typeof number !== "number") return;
+    uploading = number;
+    addEventListener("pagehide", stopLoading);
+    try {
+      // Not by `ask`, which sends drafts first: these go on meanwhile at their own pace.
+      const send = async (offset: number, bytes: ArrayBuffer) => {
+        const taken = await wire.ask({ kind: "chunk", upload: number, offset } as Asked, bytes);
+        return taken?.reply.ok === true;
+      };
+      await sendFile(file, { send, wanted: () => uploading === number });
+    } catch (error) {
+      // The file was moved or changed under our hands.
+      if (uploading === number) await stopLoading();
+      notify("error", `${file.name} could not be read: ${String(error)}`);
+    } finally {
+      if (uploading === number) uploading = null;
+      removeEventListener("pagehide", stopLoading);
+    }
+  };
+
+  const stopLoading = async () => {
+    // No piece goes out after this.
+    uploading = null;
+    await ask({ kind: "stop_loading" });
+  };
+
   const sendDraft = async () => {
     const { draft } = store.get();
     if (draft === null) return;
@@ -227,6 +275,8 @@ export function openSession(model: Model): Session {
         : null;
       dispatch({ kind: "stroke-settled", revision: mine, ok: answer !== null });
     },
+    upload,
+    stopLoading,
     notify,
     addView(visible) {
       views.add(visible);

@@ -3,11 +3,11 @@
 import type { JSX } from "preact";
 import { useSelect } from "../shared/hooks";
 import { Icon } from "../shared/icons";
-import { LIMITS } from "../shared/protocol.gen";
 import { CommandButton } from "./button";
 import { Curve } from "./curve";
-import { brushRadius, type Editor, shorterSide, TRUNCATION } from "./editor";
+import { brushRadius, type Editor, shorterSide } from "./editor";
 import { Options } from "./options";
+import { Origin } from "./origin";
 import { gap } from "./points";
 import { isEditable, isRunning, shownPairs } from "./store";
 
@@ -22,72 +22,6 @@ export function Sidebar({ editor }: { editor: Editor }): JSX.Element {
         <Options editor={editor} />
       </div>
     </aside>
-  );
-}
-
-/** Which generator, seed and truncation the picture comes from. */
-function Origin({ editor }: { editor: Editor }): JSX.Element | null {
-  const { store, ask, notify } = editor.session;
-  const snapshot = useSelect(store, (state) => state.snapshot);
-  const can = useSelect(store, (state) => isEditable(state) && !isRunning(state));
-  if (snapshot === null) return null;
-  const { model, seed } = snapshot;
-  const truncation = snapshot.truncation ?? TRUNCATION;
-  const sample = (change: { seed?: number; truncation?: number }) =>
-    ask({ kind: "sample", seed: seed ?? 0, truncation, ...change });
-  return (
-    <section class="nb-section">
-      <b data-testid="model">{model.name}</b>
-      <div class="nb-row">
-        Seed
-        <span class="nb-space" />
-        <CommandButton
-          editor={editor}
-          command="newSeed"
-          icon="dice"
-          label="Another picture"
-          class="nb-tool nb-small"
-        />
-        <input
-          class="nb-number nb-plain"
-          data-testid="seed"
-          aria-label="Seed"
-          type="number"
-          min={0}
-          step={1}
-          placeholder="none"
-          value={seed ?? ""}
-          disabled={!can}
-          onChange={async ({ currentTarget: input }) => {
-            const value = input.valueAsNumber;
-            const allowed = Number.isInteger(value) && value >= 0 && value <= LIMITS.seed;
-            if (!allowed) {
-              const range = `a whole number from 0 to ${LIMITS.seed}`;
-              notify("error", `The seed ${input.value || "typed"} is not ${range}; type one.`);
-            }
-            if (!allowed || !(await sample({ seed: value }))) input.value = `${seed ?? ""}`;
-          }}
-        />
-      </div>
-      <label class="nb-row">
-        Truncation
-        <input
-          class="nb-slider"
-          data-testid="truncation"
-          type="range"
-          min={0}
-          max={1}
-          step={0.05}
-          value={truncation}
-          disabled={!can}
-          onChange={async ({ currentTarget: slider }) => {
-            const done = await sample({ truncation: slider.valueAsNumber });
-            if (!done) slider.value = `${truncation}`;
-          }}
-        />
-        <output>{truncation.toFixed(2)}</output>
-      </label>
-    </section>
   );
 }
 

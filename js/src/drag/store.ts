@@ -5,7 +5,7 @@
 // yes makes it part of the truth, no drops it.
 
 import type { Picture } from "../shared/pictures";
-import type { Frame, Snapshot, Status } from "../shared/protocol.gen";
+import type { Frame, Loading, Snapshot, Status } from "../shared/protocol.gen";
 import type { Connection } from "../shared/pulse";
 import { type Mask, type Stroke, withStroke } from "./mask";
 import { fromRows, gap, type Pair, toRows } from "./points";
@@ -63,6 +63,7 @@ export type Event =
   | { kind: "thumbnail"; entry: number; url: string }
   | { kind: "thumbnails-dropped"; entries: readonly number[] }
   | { kind: "notice"; notice: Notice | null }
+  | { kind: "loading"; loading: Loading }
   | { kind: "error-over" }
   | { kind: "draft"; draft: Draft }
   | { kind: "draft-settled"; revision: number; ok: boolean }
@@ -116,6 +117,10 @@ export function reduce(state: EditorState, event: Event): EditorState {
     }
     case "notice":
       return { ...state, notice: event.notice };
+    case "loading":
+      return state.snapshot === null
+        ? state
+        : { ...state, snapshot: { ...state.snapshot, loading: event.loading } };
     case "error-over":
       // A request went well: an earlier one's error is no more news.
       if (state.notice?.level !== "error") return state;
@@ -149,15 +154,22 @@ function withSnapshot(state: EditorState, snapshot: Snapshot): EditorState {
   const said =
     snapshot.status.text !== old?.status.text || snapshot.status.level !== old.status.level;
   const ends = old?.running === true && !snapshot.running;
+  const draft = ends ? rebased(state.draft, snapshot) : state.draft;
   return {
     ...state,
     snapshot,
-    draft: ends ? rebased(state.draft, snapshot) : state.draft,
+    // What was placed on another generator's picture is no wish for this one.
+    draft: old !== null && isAnother(old, snapshot) ? null : draft,
     // A new run's points come with its first frame; until then the snapshot's hold.
     frame: starts ? null : state.frame,
     curve: starts || snapshot.progress === null ? [] : state.curve,
     notice: said ? snapshot.status : state.notice,
   };
+}
+
+/** Whether the pictures come from another generator. */
+export function isAnother({ model: old }: Snapshot, { model }: Snapshot): boolean {
+  return old.name !== model.name || old.width !== model.width || old.height !== model.height;
 }
 
 /** New targets for an edit that has ended meanwhile: its handles are where the edit left them. */

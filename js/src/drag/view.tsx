@@ -5,7 +5,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { keepFocus } from "../shared/focus";
 import { useSelect } from "../shared/hooks";
 import { watchTheme } from "../shared/theme";
-import { createEditor, type Editor } from "./editor";
+import { createEditor, type Editor, startAfresh } from "./editor";
 import { Filmstrip } from "./filmstrip";
 import { createGestures } from "./gestures";
 import { listenToKeys } from "./keyboard";
@@ -42,6 +42,12 @@ function View({ editor }: { editor: Editor }): JSX.Element {
       for (const end of ends) end();
     };
   }, [editor, gestures]);
+
+  const generator = useSelect(store, ({ snapshot }) => {
+    const { name, width, height } = snapshot?.model ?? { name: "", width: 0, height: 0 };
+    return `${name} ${width} x ${height}`;
+  });
+  useEffect(() => startAfresh(editor), [editor, generator]);
 
   return (
     <div

@@ -1,9 +1,11 @@
 // Icons: Lucide's (ISC licence), drawn in the colour of the text, and one of our own.
 
 import {
+  ArrowLeft,
   ArrowRight,
   Check,
   ChevronRight,
+  ChevronsUpDown,
   CodeXml,
   Contrast,
   Copy,
@@ -23,6 +25,7 @@ import {
   SquareSplitHorizontal,
   Trash2,
   Undo2,
+  Upload,
   X,
 } from "lucide";
 import { h, type JSX } from "preact";
@@ -57,7 +60,10 @@ const ICONS = {
   copy: Copy,
   done: Check,
   arrow: ArrowRight,
+  back: ArrowLeft,
   chevron: ChevronRight,
+  choose: ChevronsUpDown,
+  upload: Upload,
 } satisfies Record<string, IconNode>;
 
 export type IconName = keyof typeof ICONS;

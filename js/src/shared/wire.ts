@@ -11,7 +11,7 @@ export interface Model {
   get(name: string): unknown;
   on(event: string, callback: (...args: never[]) => void): void;
   off(event: string, callback: (...args: never[]) => void): void;
-  send(content: unknown): void;
+  send(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
 }
 
 /** Jupyter hands buffers over as DataView, Colab and others as Uint8Array. */
@@ -27,9 +27,9 @@ export interface Wire<Told, Asked, R> {
   tell(message: Told): boolean;
   /**
    * Sends a request; resolves with the kernel's reply, also when that says `ok: false`, and with
-   * null when the kernel is gone.
+   * null when the kernel is gone. A buffer may go with it.
    */
-  ask(request: Asked): Promise<Answer<R> | null>;
+  ask(request: Asked, buffer?: ArrayBuffer): Promise<Answer<R> | null>;
   close(): void;
 }
 
@@ -71,9 +71,10 @@ export function openWire<
     open.delete(reply.id);
   };
 
-  const send = (message: object): boolean => {
+  const send = (message: object, buffer?: ArrayBuffer): boolean => {
     try {
-      model.send(message);
+      if (buffer === undefined) model.send(message);
+      else model.send(message, undefined, [buffer]);
       return true;
     } catch {
       options.onGone();
@@ -88,12 +89,12 @@ export function openWire<
 
   model.on("msg:custom", receive);
   return {
-    tell: send,
-    ask: (request) =>
+    tell: (message) => send(message),
+    ask: (request, buffer) =>
       new Promise((resolve) => {
         const id = nextId++;
         open.set(id, resolve);
-        if (!send({ ...request, id })) giveUp();
+        if (!send({ ...request, id }, buffer)) giveUp();
       }),
     close() {
       model.off("msg:custom", receive);

@@ -26,6 +26,25 @@ it("a picture is as wide and as high as the model's", () => {
   expect(imageSize(snapshot({ model }))).toEqual({ width: 512, height: 1024 });
 });
 
+describe("another generator", () => {
+  const loading = { kind: "loading", name: "lions", text: "downloading", fraction: 0.5 } as const;
+
+  it("is on its way as the kernel says, until it says otherwise", () => {
+    const state = stateAfter(told(), { kind: "loading", loading });
+    expect(state.snapshot?.loading).toEqual(loading);
+    expect(reduce(state, told()).snapshot?.loading).toBeNull();
+    expect(stateAfter({ kind: "loading", loading })).toBe(EMPTY);
+  });
+
+  it("has no use for points that were meant for the one before", () => {
+    const draft = { revision: 1, pairs: [{ handle: [100, 3], target: [4, 5] }] } as const;
+    const before = stateAfter(told(), { kind: "draft", draft });
+    expect(reduce(before, told({ revision: 2 })).draft).toBe(draft);
+    const model = { name: "lions", width: 64, height: 64, num_ws: 10, num_labels: 0 };
+    expect(reduce(before, told({ model })).draft).toBeNull();
+  });
+});
+
 describe("points", () => {
   const kernels = told({ points: [[10, 10, 20, 20]] });
   const mine = [{ handle: [11, 11], target: [20, 20] }] as const;

@@ -45,7 +45,7 @@ export const HOSTS = {
 } satisfies Record<string, HostTraits>;
 
 export class Host {
-  onSend: (message: FromPage) => void = () => undefined;
+  onSend: (message: FromPage, buffers: Uint8Array[]) => void = () => undefined;
   /** Set to have `send` throw, as it does after the kernel has died. */
   dead = false;
   private readonly callbacks = new Map<string, Set<Callback>>();
@@ -121,13 +121,13 @@ export class Host {
       off: (event: string, callback: Callback) => {
         this.callbacks.get(event)?.delete(callback);
       },
-      send: (content: unknown, callbacks?: unknown, buffers?: unknown) => {
+      send: (content: unknown, callbacks?: unknown, buffers: ArrayBuffer[] = []) => {
         if (this.dead) throw new Error("Kernel is dead");
-        if (callbacks !== undefined || buffers !== undefined)
-          throw new Error("not in ipywidgets 7");
+        if (callbacks !== undefined) throw new Error("not alike in all hosts");
         if (!this.traits.kernel) return;
         const message = JSON.parse(JSON.stringify(content)) as FromPage;
-        setTimeout(() => this.onSend(message), this.traits.latency);
+        const arriving = buffers.map((buffer) => new Uint8Array(buffer.slice(0)));
+        setTimeout(() => this.onSend(message, arriving), this.traits.latency);
       },
     };
   }

@@ -89,12 +89,21 @@ type Answers = {
 
 export class FakeKernel {
   readonly heard: FromPage[] = [];
+  /** The bytes of each upload, by its number. */
+  readonly files = new Map<number, number[]>();
   state = snapshot();
   answers: Answers = {};
   private seq = 0;
 
   constructor(readonly host: Host) {
-    host.onSend = (message) => this.receive(message);
+    host.onSend = (message, buffers) => {
+      if (message.kind === "chunk") {
+        const file = this.files.get(message.upload) ?? [];
+        if (file.length !== message.offset) throw new Error("a piece is out of order");
+        this.files.set(message.upload, [...file, ...(buffers[0] ?? [])]);
+      }
+      this.receive(message);
+    };
   }
 
   say(message: FromKernel, ...buffers: Uint8Array[]): void {

@@ -35,6 +35,18 @@ describe("the wire", () => {
     expect((await second)?.reply).toMatchObject({ ok: false, error: "no" });
   });
 
+  it("sends a buffer along, and says nothing of buffers where there is none", () => {
+    const { model, send } = fakeModel();
+    const wire = openWire(model, options());
+    const bytes = Uint8Array.from([1, 2]).buffer;
+    void wire.ask({ kind: "chunk" }, bytes);
+    expect(send).toHaveBeenLastCalledWith(expect.objectContaining({ kind: "chunk" }), undefined, [
+      bytes,
+    ]);
+    void wire.ask({ kind: "start" });
+    expect(send.mock.lastCall).toHaveLength(1);
+  });
+
   it("ignores other pages' replies and what is no message", () => {
     const { model, receive } = fakeModel();
     const heard = options();
