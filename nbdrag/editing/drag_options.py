@@ -7,9 +7,10 @@ which blocks know less of what they show (Sec. 4.2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nbdrag.editing.options import Options, choice, number, switch
+from nbdrag.editing.precision import settled
 from nbdrag.generators.stylegan2 import Generator
 
 
@@ -46,6 +47,10 @@ class DragOptions(Options):
         which is the sixth block (Sec. 3.2; Sec. 3.3 gives it 256 pixels).
     tracking : bool
         Whether to track at all. Without, handles stay where they were put: an ablation.
+    precision : "auto", "float32" or "bfloat16"
+        What features are computed in; see `nbdrag.editing.precision`. "auto": bfloat16 if the
+        generator is large and the processor fast with it; so it depends on the machine.
+        `for_generator` hence gives a large generator what was chosen.
     """
 
     learning_rate: float = number(
@@ -89,13 +94,20 @@ class DragOptions(Options):
         optional=True,
     )
     tracking: bool = switch(True, "Point tracking", "Find the handles again after every step.")
+    precision: str = choice(
+        "auto",
+        "Precision",
+        ("auto", "float32", "bfloat16"),
+        "bfloat16 is rounder and faster, where the processor knows it.",
+    )
 
     @classmethod
     def for_generator(cls, generator: Generator) -> DragOptions:
         """Options that suit `generator`.
 
         Radii shrink and grow with the picture. What a generator brings along under
-        `generator.recommended["drag"]`, as ours do, comes before that.
+        `generator.recommended["drag"]`, as ours do, comes before that. The precision of a large
+        generator is what is best on this machine.
 
         Raises
         ------
@@ -110,12 +122,16 @@ class DragOptions(Options):
         }
         recommended = getattr(generator, "recommended", {}).get("drag", {})
         try:
-            return cls.from_dict({**rule, **recommended})
+            options = cls.from_dict({**rule, **recommended})
         except ValueError as error:
             raise ValueError(
                 f'generator.recommended["drag"] can\'t be used: {error} Without it, set '
                 "generator.recommended = {}."
             ) from None
+        if options.precision == "auto" and isinstance(generator, Generator):
+            block = options.feature_block or usual_block(generator)
+            options = replace(options, precision=settled(generator, block))
+        return options
 
 
 def feature_block(generator: Generator, options: DragOptions) -> int:
@@ -126,7 +142,7 @@ def feature_block(generator: Generator, options: DragOptions) -> int:
     ValueError
         If the generator has no such block, or fewer rows of ws than are to move.
     """
-    block = options.feature_block or min(128, generator.resolution // 2)
+    block = options.feature_block or usual_block(generator)
     if block not in generator.block_resolutions:
         raise ValueError(
             f"feature_block is {block}; this generator has {list(generator.block_resolutions)}."
@@ -137,6 +153,11 @@ def feature_block(generator: Generator, options: DragOptions) -> int:
             "rows of ws."
         )
     return block
+
+
+def usual_block(generator: Generator) -> int:
+    """Resolution of the block that is followed unless an option names another."""
+    return min(128, generator.resolution // 2)
 
 
 def tolerance(generator: Generator, options: DragOptions, handles: int) -> float:

@@ -35,9 +35,11 @@ SIGGRAPH 2023, Sec. 3.2-3.4. arXiv:2305.10973
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,8 +48,10 @@ from nbdrag.editing.adam import Adam
 from nbdrag.editing.drag_options import DragOptions, feature_block, tolerance
 from nbdrag.editing.features import Size, sample, sampling_weight
 from nbdrag.editing.inputs import Array, check_mask, check_pairs, check_ws
+from nbdrag.editing.precision import computing_type
 from nbdrag.editing.step import EditDiverged, Step
-from nbdrag.generators.stylegan2 import Generator
+from nbdrag.generators.prepared import prepare
+from nbdrag.generators.stylegan2 import Generator, Synthesis, SynthesisNetwork
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +150,7 @@ def _iterate(
 
     def forward() -> tuple[Tensor, Tensor, Tensor]:
         ws = torch.cat([start[:layers] + offset, start[layers:]])
-        image, features = generator.synthesis(ws[None], until=block, taps=(block,))
+        image, features = synthesis(ws[None])
         return ws.detach(), image[0].detach(), features[block][0]
 
     def step(index: int, loss: float) -> DragStep:
@@ -156,6 +160,7 @@ def _iterate(
 
     points = handles
     with _gradients():
+        synthesis = _synthesis(generator, start, block, options)
         # In W+ every movable row has an offset of its own, in W all rows share one.
         rows = 1 if options.space == "w" else layers
         offset = start.new_zeros(rows, generator.w_dim).requires_grad_()
@@ -180,7 +185,9 @@ def _iterate(
             (gradient,) = torch.autograd.grad(loss, offset)
             offset = (offset - adam.step(gradient)).detach().requires_grad_()
             ws, preview, features = forward()
-            if not (loss.isfinite() and preview.isfinite().all() and features.isfinite().all()):
+            # A sum is finite only if all its terms are.
+            sums = torch.stack([loss.detach(), preview.sum(), features.detach().sum()])
+            if not sums.isfinite().all():
                 raise EditDiverged(
                     f"the drag left the finite numbers in step {latest.index + 1} (loss "
                     f"{loss.item():g}); the step before is still good. Lower learning_rate, now "
@@ -213,9 +220,9 @@ def motion_supervision(
     """
     direction = torch.nn.functional.normalize(targets - points, dim=1)  # zero remains zero
     pixels = points[:, None] + patch.to(points)
-    here = sample(features.detach(), pixels, size)  # [P, K, C]
-    ahead = sample(features, pixels + direction[:, None], size)
-    return ((ahead - here).abs().sum(-1) * inside(pixels, size)).sum()
+    ahead, here = sample(features, torch.stack([pixels + direction[:, None], pixels]), size)
+    unlike: Tensor = (ahead - here.detach()).abs().sum(-1)
+    return (unlike * inside(pixels, size)).sum()
 
 
 def change(features: Tensor, first: Tensor, weight: Tensor) -> Tensor:
@@ -269,6 +276,21 @@ def square(radius: float) -> Tensor:
     reach = math.ceil(radius) - 1
     offsets = torch.cartesian_prod(*[torch.arange(-reach, reach + 1.0)] * 2)
     return offsets[offsets.norm(dim=1).argsort(stable=True)]
+
+
+def _synthesis(
+    generator: Generator, start: Tensor, block: int, options: DragOptions
+) -> Callable[[Tensor], Synthesis]:
+    """Synthesis up to the block, made ready for ws that differ from `start` where they may."""
+    network: Any = generator.synthesis
+    upto = partial(network, until=block, taps=(block,))
+    if not isinstance(network, SynthesisNetwork):  # some other kind, which we can't make ready
+        return upto
+    dtype = computing_type(generator, block, options.precision)
+    movable = options.movable_layers
+    return partial(
+        upto, prepared=prepare(network, start, movable=movable, until=block, dtype=dtype)
+    )
 
 
 @contextmanager

@@ -46,13 +46,18 @@ def sample(features: Tensor, points: Tensor, size: Size) -> Tensor:
     flat = points.reshape(-1, 2)
     columns, weights_x = _cells(flat[:, 0], width, size[1])
     rows, weights_y = _cells(flat[:, 1], height, size[0])
-    cells = rows[:, :, None] * width + columns[:, None, :]  # [Q, 4, 4]
+    # Only the part that is read is looked at, and in a type that sums are good in.
+    top, left = int(rows.min()), int(columns.min())
+    part = features[:, top : int(rows.max()) + 1, left : int(columns.max()) + 1]
+    part = part.to(torch.promote_types(features.dtype, torch.float32))
+    height, width = part.shape[1:]
+    cells = (rows[:, :, None] - top) * width + columns[:, None, :] - left  # [Q, 4, 4]
     weights = weights_y[:, :, None] * weights_x[:, None, :]
     # A weighted sum of table rows is what an embedding bag is; no [Q, 16, C] is ever built.
     values = embedding_bag(
         cells.flatten(1),
-        features.permute(1, 2, 0).reshape(height * width, channels),
-        per_sample_weights=weights.flatten(1).to(features.dtype),
+        part.permute(1, 2, 0).reshape(height * width, channels),
+        per_sample_weights=weights.flatten(1).to(part.dtype),
         mode="sum",
     )
     return values.reshape(*points.shape[:-1], channels)

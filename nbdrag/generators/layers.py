@@ -134,8 +134,9 @@ class ToRGB(nn.Module):
         """
         n, _, height, width = x.shape
         weight = self.weight[:, :, 0, 0] * (self.affine(w) * self.gain)[:, None]
-        rgb = torch.bmm(weight.to(x.dtype), x.flatten(2)).to(w.dtype) + self.bias[:, None]
-        rgb = rgb.view(n, 3, height, width)
+        # Pixels are rows here, as they are in memory with channels last.
+        rgb = torch.bmm(x.flatten(2).transpose(1, 2), weight.to(x.dtype).transpose(1, 2))
+        rgb = (rgb.to(w.dtype) + self.bias).transpose(1, 2).reshape(n, 3, height, width)
         return rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)
 
     if TYPE_CHECKING:

@@ -42,6 +42,7 @@ from nbdrag.generators.layers import (
     doubling_matrix,
     upsample,
 )
+from nbdrag.generators.prepared import Layers, Prepared
 from nbdrag.generators.sheet import sheet_png
 
 __all__ = ["Generator", "Noise", "StyleGAN2Config", "Synthesis"]
@@ -245,6 +246,7 @@ class SynthesisNetwork(nn.Module):
         taps: Collection[int] = (),
         noise: Noise = "const",
         dtype: torch.dtype | None = None,
+        prepared: Prepared | None = None,
     ) -> Synthesis:
         """Synthesise pictures, or the first part of them.
 
@@ -265,6 +267,9 @@ class SynthesisNetwork(nn.Module):
             What convolutions compute in, this once: bfloat16 is fast where the processor has it.
             Parameters keep their type, and RGB is accumulated in it. Default: `dtype` of the
             network.
+        prepared : Prepared, optional
+            What `nbdrag.generators.prepared.prepare` gave for ws that differ from these in their
+            movable rows only. With it goes its own dtype, and the learned noise.
 
         Returns
         -------
@@ -281,17 +286,23 @@ class SynthesisNetwork(nn.Module):
         last = config.resolution if until is None else until
         check_request(config, ws, last, taps, noise)
         ws = ws.to(self.b4.const.dtype)
+        layers: Layers = {}
+        if prepared is not None:
+            if noise != "const":
+                raise ValueError(f"noise is {noise!r}; what is prepared has the learned, 'const'.")
+            layers, dtype = prepared
         dtype = dtype or self.dtype or ws.dtype
         if dtype == torch.float16:
             raise ValueError("dtype is torch.float16, which overflows here; use torch.bfloat16.")
 
         rows = ws.unbind(1)
-        x, image = self.b4(rows[:2], noise, dtype)
+        x, image = self.b4(rows[:2], noise, dtype, layers)
         features = {SMALLEST: x} if SMALLEST in taps else {}
         for i, resolution in enumerate(config.block_resolutions[1:]):
             if resolution > last:
                 break
-            x, image = getattr(self, f"b{resolution}")(x, image, rows[2 * i + 1 : 2 * i + 4], noise)
+            block = getattr(self, f"b{resolution}")
+            x, image = block(x, image, rows[2 * i + 1 : 2 * i + 4], noise, layers)
             if resolution in taps:
                 features[resolution] = x
         if image is None:
@@ -337,12 +348,12 @@ class FirstBlock(nn.Module):
         self.torgb = ToRGB(config, SMALLEST, rng) if config.has_rgb(SMALLEST) else None
 
     def forward(
-        self, rows: tuple[Tensor, ...], noise: Noise, dtype: torch.dtype
+        self, rows: tuple[Tensor, ...], noise: Noise, dtype: torch.dtype, layers: Layers
     ) -> tuple[Tensor, Tensor | None]:
         """Return features [N, C, 4, 4'] and RGB [N, 3, 4, 4'], if this block makes any."""
         x = self.const.to(dtype).expand(len(rows[0]), -1, -1, -1)
         # Channels last is what the filters after a transposed convolution are fastest in.
-        x = self.conv1(channels_last(x), rows[0], noise)
+        x = layers.get(self.conv1, self.conv1)(channels_last(x), rows[0], noise)
         return x, None if self.torgb is None else self.torgb(x, rows[1])
 
     if TYPE_CHECKING:
@@ -372,12 +383,17 @@ class Block(nn.Module):
         self.skip = Shortcut(inputs, outputs, rng, gain=gain) if residual else None
 
     def forward(
-        self, x: Tensor, image: Tensor | None, rows: tuple[Tensor, ...], noise: Noise
+        self,
+        x: Tensor,
+        image: Tensor | None,
+        rows: tuple[Tensor, ...],
+        noise: Noise,
+        layers: Layers,
     ) -> tuple[Tensor, Tensor | None]:
         """Map features and RGB of size r/2 to those of size r."""
         shortcut = None if self.skip is None else self.upsampled(self.skip(x))
-        x = self.conv0(x, rows[0], noise)
-        x = self.conv1(x, rows[1], noise)
+        x = layers.get(self.conv0, self.conv0)(x, rows[0], noise)
+        x = layers.get(self.conv1, self.conv1)(x, rows[1], noise)
         if shortcut is not None:
             x = x + shortcut
         if image is not None:
