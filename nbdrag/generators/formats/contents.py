@@ -23,9 +23,9 @@ Fact = int | float | str | bool | None
 Facts = dict[str, Fact | tuple[Fact, ...]]
 
 DEEPEST = 64
-MOST = 1 << 19  # visits; a training file of a large generator takes some ten thousand
+MOST = 1 << 17  # visits; a training file of a large generator takes some ten thousand
 SHORT = 64  # items of a list that is a fact
-LONGEST = 300  # letters of a name that count
+LONGEST = 200  # letters of a name that count
 LONG = 4096  # items of a list that isn't looked through: a log, say
 WRAPPERS = ("module", "_orig_mod")  # DataParallel and torch.compile put a level around a network
 BUFFERS = ("resample_filter", "noise_const", "w_avg")  # wanted even where they are not persistent

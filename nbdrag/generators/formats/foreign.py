@@ -91,7 +91,7 @@ def first_fit(table: Iterable[tuple[str, str]], names: Collection[str]) -> str |
     """Give the first line of a table whose pattern begins a name, or a part of one."""
     for what, pattern in table:
         fits = re.compile(rf"(?:.*\.)?(?:{pattern})")
-        if any(fits.match(name[:300]) for name in islice(names, MANY)):
+        if any(fits.match(name) for name in islice(names, MANY)):
             return what
     return None
 

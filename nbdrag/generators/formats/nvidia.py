@@ -53,7 +53,6 @@ def read(found: Contents) -> Checkpoint:
     said = [network.facts, arguments_beside(found.facts)]
     for facts in said:
         refuse_variants(facts)
-    base, most = (number(name, said, *SYNTHESIS) for name in ("channel_base", "channel_max"))
     rate = number("bias_gain", said, DENSE)
     if rate is None:
         rate = number("lr_multiplier", said, *MAPPING)
@@ -62,7 +61,7 @@ def read(found: Contents) -> Checkpoint:
         architecture=architecture(said),
         conv_clamp=number("conv_clamp", said, CONVOLUTION, *SYNTHESIS),
         learning_rate=0.01 if rate is None else rate,
-        rule=(int(base or 32768), int(most or 512)),
+        rule=channel_rule(said),
     )
     weights, notes = complete(network.tensors, config)
     name = f", {network.name}" if network.name else ""
@@ -103,6 +102,13 @@ def number(name: str, said: list[Facts], *owners: str) -> float | None:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise CheckpointError(f"the generator's {name} is {value!r}; it must be a number.")
     return value
+
+
+def channel_rule(said: list[Facts]) -> tuple[int, int]:
+    """The `channel_base` and `channel_max` that are stated, or the defaults."""
+    base = number("channel_base", said, *SYNTHESIS)
+    most = number("channel_max", said, *SYNTHESIS)
+    return base if isinstance(base, int) else 32768, most if isinstance(most, int) else 512
 
 
 def architecture(said: list[Facts]) -> Architecture:

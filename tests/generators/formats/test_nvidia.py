@@ -224,6 +224,15 @@ def test_layers_that_disagree_are_refused(tmp_path):
         read_checkpoint(nvidia_pickle(module, tmp_path / "x.pkl"))
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1 << 59, -1, 16384.0])
+def test_channels_are_those_of_the_weights(tmp_path, value):
+    """Whatever the arguments say."""
+    module = nvidia_module(make_state(SMALL), SMALL)
+    module._init_kwargs["synthesis_kwargs"]["channel_base"] = value
+    found = read_checkpoint(nvidia_pickle(module, tmp_path / "x.pkl"))
+    assert canonical(found.config) == canonical(SMALL)
+
+
 def test_half_a_generator_is_refused(tmp_path):
     state = make_state(SMALL)
     module = nvidia_module(state, SMALL).get_submodule("synthesis")
