@@ -15,7 +15,7 @@ from nbdrag.generators.errors import CheckpointError
 NEWEST = 5  # protocol
 LONGEST_TEXT = 64 << 20  # bytes of one text
 LONGEST_NAME = 1024
-LONGEST_NUMBER = 32  # bytes of a whole number, or digits
+LONGEST_NUMBER = 128  # bytes of a whole number, or digits
 IN_PLACE = 512  # from this length on, byte strings are not copied
 
 ENDS_EARLY = "the pickle ends early; the file is cut off or damaged."

@@ -78,14 +78,14 @@ class Allowance:
     Attributes
     ----------
     steps : int
-        Instructions. The largest published StyleGAN2 takes some hundred thousand.
+        Instructions. A training snapshot of 1024 pixels has seventy thousand.
     copied : int
         Bytes of texts, and of tensors that can't be used where they lie.
     tuple_keys : int
         Keys and members that are tuples; their hashes can be made to collide.
     """
 
-    steps: int = 1 << 21
+    steps: int = 1 << 20
     copied: int = 1 << 26
     tuple_keys: int = 1 << 12
 
@@ -120,7 +120,8 @@ def as_keys(things: Iterable[object], allowance: Allowance) -> list[Hashable]:
                 raise CheckpointError("the file has more tuples for keys than any checkpoint.")
         else:
             raise CheckpointError(
-                f"the pickle has a {kind(thing)} for a key; names and numbers are supported."
+                f"the pickle has something of type {kind(thing)} for a key; texts, and numbers of "
+                f"up to 60 bits, are supported."
             )
     return keys
 

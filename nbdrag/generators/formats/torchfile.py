@@ -150,6 +150,8 @@ def other_archive(names: list[str]) -> str:
         return "a Keras network"
     if names and all(name.endswith(".npy") for name in names):
         return "an archive of numpy's arrays"
+    if sum(name.endswith("/data.pkl") for name in names) > 1:
+        return "several of torch's archives in one"
     inside = [name for name in names if re.search(r"\.(pkl|pt|pth|safetensors)$", name)]
     if inside:
         return f"a zip archive with {inside[0][:80]!r} in it: unpack it"
