@@ -59,7 +59,17 @@ def half_precision(generator: Generator) -> dict[str, Tensor]:
 
 
 def peculiarities(config: StyleGAN2Config) -> dict[str, object]:
-    """What of a construction isn't as usual."""
-    values = {field.name: getattr(config, field.name) for field in fields(config)}
-    usual = {field.name: field.default for field in fields(config)}
-    return {name: value for name, value in values.items() if value != usual[name]}
+    """What of a construction isn't as usual, said in one way whichever way it was said.
+
+    Channels and widths are those that the layers have, not the rules that they follow.
+    """
+    said_otherwise = {"channel_base", "channel_max", "block_channels"}
+    values = {
+        field.name: getattr(config, field.name)
+        for field in fields(config)
+        if field.name not in said_otherwise and getattr(config, field.name) != field.default
+    }
+    for width in ("mapping_width", "embed_width"):
+        if values.get(width) == config.w_dim:
+            del values[width]
+    return {**values, "channels": [config.channels(r) for r in config.block_resolutions]}
