@@ -151,7 +151,7 @@ def _iterate(
     def forward() -> tuple[Tensor, Tensor, Tensor]:
         ws = torch.cat([start[:layers] + offset, start[layers:]])
         image, features = synthesis(ws[None])
-        return ws.detach(), image[0].detach(), features[block][0]
+        return ws.detach(), image[0].detach(), features[block].squeeze(0)
 
     def step(index: int, loss: float) -> DragStep:
         distances = (targets - points).norm(dim=1)

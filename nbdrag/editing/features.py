@@ -48,15 +48,14 @@ def sample(features: Tensor, points: Tensor, size: Size) -> Tensor:
     rows, weights_y = _cells(flat[:, 1], height, size[0])
     # Only the part that is read is looked at, and in a type that sums are good in.
     top, left = int(rows.min()), int(columns.min())
-    part = features[:, top : int(rows.max()) + 1, left : int(columns.max()) + 1]
+    part = features.permute(1, 2, 0)[top : int(rows.max()) + 1, left : int(columns.max()) + 1]
     part = part.to(torch.promote_types(features.dtype, torch.float32))
-    height, width = part.shape[1:]
-    cells = (rows[:, :, None] - top) * width + columns[:, None, :] - left  # [Q, 4, 4]
+    cells = (rows[:, :, None] - top) * part.shape[1] + columns[:, None, :] - left  # [Q, 4, 4]
     weights = weights_y[:, :, None] * weights_x[:, None, :]
     # A weighted sum of table rows is what an embedding bag is; no [Q, 16, C] is ever built.
     values = embedding_bag(
         cells.flatten(1),
-        part.permute(1, 2, 0).reshape(height * width, channels),
+        part.flatten(0, 1),
         per_sample_weights=weights.flatten(1).to(part.dtype),
         mode="sum",
     )

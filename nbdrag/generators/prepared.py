@@ -243,7 +243,7 @@ class Rectified(torch.autograd.Function):
         (y,) = ctx.saved_tensors
 
         def back(g: Tensor, y: Tensor) -> Tensor:
-            g = torch.where(y > 0, g, g * SLOPE)
+            g = torch.ops.aten.leaky_relu_backward(g, y, SLOPE, self_is_result=True)
             if ctx.clamp is not None:
                 g = g * (y.abs() < ctx.clamp)
             x: Tensor = ctx.backwards(g)
