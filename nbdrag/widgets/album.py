@@ -3,12 +3,16 @@
 A picture follows from its latent, but not to the last bit on every thread and machine. Who goes
 back wants the very pixels seen before, so each entry's picture is kept, losslessly compressed, as
 long as there is room; after that it is made again.
+
+A large picture is first kept as a glance, which is there at once and smaller; whoever has
+the whole picture keeps it in its place.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from itertools import count
 
@@ -20,13 +24,26 @@ from torch import Tensor
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime import pictures
 from nbdrag.runtime.history import Entry, History
-from nbdrag.runtime.turns import generator_lock
+from nbdrag.runtime.synthesis import glance, whole
 from nbdrag.runtime.wishes import Edit, Given, Start
 from nbdrag.widgets.mask import MaskArray
 from nbdrag.widgets.pairs import Pair
 
-ROOM = 64 << 20  # bytes, for all stills together
+ROOM = 64 << 20  # bytes, for all pictures together
 NUMBERS = count(1)  # of histories; no two have the same, whatever generator they are of
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture as lossless WebP; whole, or a glance of it."""
+
+    data: bytes
+    whole: bool
+
+    @classmethod
+    def of(cls, picture: Tensor, *, whole: bool) -> Shot:
+        """Of a picture [3, h, w], in [-1, 1]."""
+        return cls(pictures.webp(pictures.to_pil(picture)), whole)
 
 
 class Album:
@@ -39,7 +56,7 @@ class Album:
         What led to the first picture.
     ws : Tensor, shape [num_ws, w_dim]
     room : int
-        Bytes for all stills together.
+        Bytes for all pictures together.
 
     Attributes
     ----------
@@ -47,12 +64,12 @@ class Album:
     """
 
     history: History
-    _stills: OrderedDict[int, bytes]
+    _shots: OrderedDict[int, Shot]
     _number: int
 
     def __init__(self, generator: Generator, start: Start, ws: Tensor, room: int = ROOM) -> None:
         self._generator, self._room = generator, room
-        self._begin(start, ws, (), None)
+        self._begin(start, ws, (), None, whole(generator, ws))
 
     @property
     def current(self) -> Entry:
@@ -74,76 +91,97 @@ class Album:
         """A number that no other entry has, not even of another history."""
         return self._number << 32 | entry.id
 
-    def still(self, entry: Entry) -> bytes:
-        """The picture of an entry as lossless WebP."""
+    def shot(self, entry: Entry) -> Shot:
+        """The picture of an entry, as far as it is there at once."""
         key = self.key(entry)
-        if key not in self._stills:
-            self._keep(entry, pictures.to_pil(self.synthesized(entry.ws)))
-        self._stills.move_to_end(key)
-        return self._stills[key]
+        if key not in self._shots:
+            self.keep(entry, self._shot(glance(self._generator, entry.ws)))
+        self._shots.move_to_end(key)
+        return self._shots[key]
+
+    def still(self, entry: Entry) -> bytes:
+        """The whole picture of an entry as lossless WebP. May take its time."""
+        if not self.shot(entry).whole:
+            self.keep(entry, self._shot(whole(self._generator, entry.ws)))
+        return self.shot(entry).data
+
+    def is_whole(self, entry: Entry) -> bool:
+        """Whether the whole picture of an entry is there. May be asked on any thread."""
+        shot = self._shots.get(self.key(entry))
+        return shot is not None and shot.whole
 
     def image(self, entry: Entry) -> Image.Image:
-        """The picture of an entry, RGB."""
-        return Image.open(BytesIO(self.still(entry))).convert("RGB")
+        """The whole picture of an entry, RGB. May take its time."""
+        return opened(self.still(entry))
 
     def pixels(self, entry: Entry) -> Tensor:
-        """The picture of an entry, [3, H, W] in [-1, 1]."""
-        return torch.from_numpy(np.array(self.image(entry))).permute(2, 0, 1) / 127.5 - 1
+        """The picture of an entry, as far as it is there at once, [3, h, w] in [-1, 1]."""
+        pixels = np.array(opened(self.shot(entry).data))
+        return torch.from_numpy(pixels).permute(2, 0, 1) / 127.5 - 1
 
-    def synthesized(self, ws: Tensor) -> Tensor:
-        """The picture of any latent, [3, H, W] in [-1, 1], when it is our turn.
-
-        Raises
-        ------
-        ValueError
-            If there is NaN or infinity in it.
-        """
-        with generator_lock(self._generator), torch.no_grad():
-            image: Tensor = self._generator.synthesis(ws[None]).image[0]
-        if not image.isfinite().all():
-            raise ValueError(
-                f"the picture is not finite, though ws is, up to {ws.abs().max():g}; take a latent "
-                "nearer to those that the generator samples, or load its weights anew."
-            )
-        return image
+    def keep(self, entry: Entry, shot: Shot) -> None:
+        """Keep the picture of an entry, as long as there is room."""
+        self._shots[self.key(entry)] = shot
+        while len(self._shots) > 1 and self._size() > self._room:
+            self._shots.popitem(last=False)
 
     def add(
-        self, change: Start | Edit, ws: Tensor, points: Sequence[Pair], mask: MaskArray | None
+        self,
+        change: Start | Edit,
+        ws: Tensor,
+        points: Sequence[Pair],
+        mask: MaskArray | None,
+        picture: Tensor | None = None,
     ) -> None:
-        """Put a picture after the one shown, and go there."""
-        picture = pictures.to_pil(self.synthesized(ws))
-        small = pictures.thumbnail(picture)
+        """Put a picture after the one shown, and go there.
+
+        `picture` is [3, H, W] or a glance of it. Default: what is there at once.
+        """
+        picture = glance(self._generator, ws) if picture is None else picture
+        small = pictures.thumbnail(pictures.to_pil(picture))
         if isinstance(change, Edit):
             self.history.add_edit(change, points=points, mask=mask, thumbnail=small)
         else:
             self.history.add_start(change, ws, points=points, mask=mask, thumbnail=small)
-        self._keep(self.current, picture)
+        self.keep(self.current, self._shot(picture))
 
     def take_over(self, entries: Sequence[Entry]) -> None:
         """Forget all entries and begin anew with these, if all their pictures can be made."""
         first, *later = entries
         # What the first one may have been an edit of is not among them.
         start = Given() if isinstance(first.change, Edit) else first.change
-        before = self.history, self._stills, self._number
+        before = self.history, self._shots, self._number
         try:
-            self._begin(start, first.ws, first.points, first.mask)
+            picture = glance(self._generator, first.ws)
+            self._begin(start, first.ws, first.points, first.mask, picture)
             for entry in later:
                 self.add(entry.change, entry.ws, entry.points, entry.mask)
         except BaseException:
-            self.history, self._stills, self._number = before
+            self.history, self._shots, self._number = before
             raise
 
     def _begin(
-        self, start: Start, ws: Tensor, points: Sequence[Pair], mask: MaskArray | None
+        self,
+        start: Start,
+        ws: Tensor,
+        points: Sequence[Pair],
+        mask: MaskArray | None,
+        picture: Tensor,
     ) -> None:
-        picture = pictures.to_pil(self.synthesized(ws))
-        small = pictures.thumbnail(picture)
+        small = pictures.thumbnail(pictures.to_pil(picture))
         self.history = History(start, ws, points=points, mask=mask, thumbnail=small)
         self._number = next(NUMBERS)
-        self._stills = OrderedDict()
-        self._keep(self.current, picture)
+        self._shots = OrderedDict()
+        self.keep(self.current, self._shot(picture))
 
-    def _keep(self, entry: Entry, picture: Image.Image) -> None:
-        self._stills[self.key(entry)] = pictures.webp(picture)
-        while len(self._stills) > 1 and sum(map(len, self._stills.values())) > self._room:
-            self._stills.popitem(last=False)
+    def _shot(self, picture: Tensor) -> Shot:
+        size = self._generator.height, self._generator.width
+        return Shot.of(picture, whole=picture.shape[1:] == size)
+
+    def _size(self) -> int:
+        return sum(len(shot.data) for shot in self._shots.values())
+
+
+def opened(data: bytes) -> Image.Image:
+    """A picture file, RGB."""
+    return Image.open(BytesIO(data)).convert("RGB")

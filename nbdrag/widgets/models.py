@@ -19,6 +19,7 @@ from nbdrag.runtime.loading import Loading, LoadingStopped
 from nbdrag.runtime.upload import Upload
 from nbdrag.widgets import from_kernel as k
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.state import described
 from nbdrag.widgets.work import Work
 
 
@@ -170,9 +171,3 @@ def title(source: str) -> str:
     path = unquote(urlsplit(source).path) if "://" in source else source.removeprefix("hf:")
     name = PureWindowsPath(path).name  # which knows both kinds of slashes
     return PurePosixPath(name).stem[:60] or "generator"
-
-
-def described(error: BaseException) -> str:
-    """Why something failed, in words that are meant to be read where there are any."""
-    text = str(error).strip()
-    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"

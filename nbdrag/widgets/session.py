@@ -9,6 +9,9 @@ An edit runs on a thread of its own. While it does:
 - what would replace the picture (a new sample, undo, ...) ends it first, and its result is kept;
 - targets can be moved: the edit ends, and the next goes on from there to the new targets;
 - mask and options belong to the edit, so changing them is refused until it is stopped.
+
+Of large pictures a glance is shown at first. Once the picture has been at rest for a moment, the
+whole of it is made, beside everything else; whatever moves the picture doesn't wait for that.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from nbdrag.editing.inputs import check_ws
 from nbdrag.runtime.frames import Picture
 from nbdrag.runtime.history import Entry, History
 from nbdrag.runtime.runner import Outcome, Runner
+from nbdrag.runtime.synthesis import is_quick, whole
 from nbdrag.runtime.turns import generator_lock
 from nbdrag.runtime.wishes import Edit, Given, Sampled, Wish, begin, kept, sample
 from nbdrag.widgets import mask as masks
@@ -38,7 +42,6 @@ from nbdrag.widgets.protocol import Level
 from nbdrag.widgets.state import State
 from nbdrag.widgets.work import Work
 
-WHOLE_UP_TO = 256 * 256  # pixels; a preview lacks what the last blocks add, here quick
 LEVELS: dict[str, Level] = {
     "done": "info",
     "limit": "warning",
@@ -53,6 +56,11 @@ class Session(State):
     def __init__(self, work: Work) -> None:
         super().__init__(work)
         self._stop_asked = self._targets_moved = False
+
+    def close(self) -> None:
+        """Ask whatever is under way to end."""
+        self.stop()
+        super().close()
 
     # ----------------------------------------------------------------- what is placed on a picture
 
@@ -206,6 +214,7 @@ class Session(State):
             edit = begin(self.generator, self.ws, wish)
             with self._changing():
                 self.work.note_what_is_placed()
+                self._move()
                 runner = Runner(
                     cast("Iterator[DragStep]", edit),
                     lock=generator_lock(self.generator),
@@ -224,14 +233,6 @@ class Session(State):
             if self.running and self.runner is not None:
                 self._stop_asked = True
                 self.runner.stop()
-
-    def complain(self, text: str) -> None:
-        """Put an error into the status line, for the end of the edit, too."""
-        with self.lock:
-            status = Status(level="error", text=text)
-            if status != self.status:  # the same one after every step is told once
-                with self._changing():
-                    self.status = status
 
     def _step(self, step: DragStep) -> None:
         """On the edit's thread: take over a step."""
@@ -259,15 +260,16 @@ class Session(State):
 
     def _seen_in(self, step: DragStep) -> Tensor:
         """The picture of a step: whole if that costs little, else the preview it came with."""
-        height, width = self.work.size
-        small = height * width <= WHOLE_UP_TO
         # A generator whose blocks have no RGB of their own has no preview.
-        return self.album.synthesized(step.ws) if small or not len(step.preview) else step.preview
+        if is_quick(self.generator) or not len(step.preview):
+            return whole(self.generator, step.ws)
+        return step.preview
 
     def _end(self, wish: Wish, outcome: Outcome) -> None:
         """On the edit's thread: put the result into the history, and go on if targets moved."""
         with self.lock:
             self._keep_result(wish, outcome)
+            self._settle()
             # Before the runner says that it has ended, so that who waits finds the next one.
             if self._targets_moved and not self._stop_asked and outcome.reason != "failed":
                 self.start()
@@ -283,7 +285,7 @@ class Session(State):
             if last is not None and last.index > 0:
                 edit = Edit(wish, outcome.steps, last.ws)
                 try:
-                    self.album.add(edit, edit.ws, self.points, self.mask)
+                    self.album.add(edit, edit.ws, self.points, self.mask, self._seen_in(last))
                 except Exception as error:  # too little memory for the whole picture, say
                     self.status = Status(level="error", text=f"{type(error).__name__}: {error}")
                     self.work.points = self.album.current.points
@@ -351,8 +353,12 @@ class Session(State):
                     runner.join()
                 finally:
                     self.lock.acquire()
-            with self._changing():
-                yield
+            self._move()
+            try:
+                with self._changing():
+                    yield
+            finally:
+                self._settle()
 
 
 def alike_but_for_truncation(one: Sampled, other: Sampled) -> bool:

@@ -70,7 +70,7 @@ class SessionWidget(anywidget.AnyWidget):
         """End the edit and whatever is being loaded, and take the editor off all pages."""
         if hasattr(self, "_wire"):
             self._models.stop()
-            self._session.stop()
+            self._session.close()
             self._wire.close()
         super().close()
 
@@ -110,6 +110,8 @@ class SessionWidget(anywidget.AnyWidget):
         with session.lock:
             if session.running or self._saved_version == session.still_version:
                 return
+            if not session.album.is_whole(session.album.current):
+                return  # the whole picture comes soon, and this is called again
             self._saved_version = session.still_version
             savings = self._savings()
         for name, value in savings.items():

@@ -49,7 +49,8 @@ class Wire:
         self._stream.start()
         models.on_progress = self._post_loading
         # What the pages have been sent; -1 for nothing.
-        self._revision_sent = self._mask_sent = self._before_sent = self._still_sent = -1
+        self._revision_sent = self._mask_sent = self._still_sent = -1
+        self._before_sent: tuple[int, bool] | None = None
         self._thumbnails_sent: set[int] = set()
 
     def receive(self, content: object, buffers: Sequence[bytes | memoryview] = ()) -> None:
@@ -81,14 +82,12 @@ class Wire:
             if self._revision_sent != session.revision:
                 self._revision_sent = session.revision
                 self._post(self.snapshot())
-            first = session.album.first
-            if self._before_sent != session.album.key(first):
-                self._before_sent = session.album.key(first)
-                self._post(k.Before(format="image/webp"), session.album.still(first))
+            self._post_before()
             self._post_thumbnails()
             if not session.running and self._still_sent != session.still_version:
                 self._still_sent = session.still_version
-                self._stream.rest(self._still())
+                whole = session.album.is_whole(session.album.current)
+                (self._stream.rest if whole else self._stream.move)(self._still())
 
     def show(self, picture: Picture) -> None:
         """Show a picture of the running edit, if the pages keep up."""
@@ -206,11 +205,12 @@ class Wire:
     def _forget(self) -> None:
         """A page may have been sent nothing."""
         with self._session.lock:
-            self._revision_sent = self._mask_sent = self._before_sent = self._still_sent = -1
+            self._revision_sent = self._mask_sent = self._still_sent = -1
+            self._before_sent = None
             self._thumbnails_sent = set()
 
     def _still(self) -> Picture:
-        """The picture at rest."""
+        """The picture at rest, as far as it is there."""
         session, progress = self._session, self._session.progress
         return Picture(
             image=session.album.pixels(session.album.current),
@@ -238,6 +238,14 @@ class Wire:
             everywhere=session.mask is None,
         )
         self._post(message, *([] if session.mask is None else [mask.bits(session.mask)]))
+
+    def _post_before(self) -> None:
+        """Send what the picture shown is compared with, and once more when it is there whole."""
+        album = self._session.album
+        shot = album.shot(album.first)
+        if self._before_sent != (album.key(album.first), shot.whole):
+            self._before_sent = album.key(album.first), shot.whole
+            self._post(k.Before(format="image/webp"), shot.data)
 
     def _post_loading(self) -> None:
         """Tell how far the next generator is, if one is on its way."""

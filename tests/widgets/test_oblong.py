@@ -76,7 +76,7 @@ def test_a_page_sees_it_whole(line: Line) -> None:
 def test_a_large_one_is_previewed_in_its_own_shape(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nbdrag.widgets.session.WHOLE_UP_TO", 32 * 32)
+    monkeypatch.setattr("nbdrag.runtime.synthesis.WHOLE_UP_TO", 32 * 32)
     page = line.page()
     page.ask("set_points", points=[list(pair) for pair in PAIRS])
     page.ask("start")

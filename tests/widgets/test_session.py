@@ -209,7 +209,7 @@ def test_the_whole_picture_follows_if_it_is_small(
     session.set_options({"max_steps": 2})
     session.set_points(PAIRS)
     for limit, size in ((32 * 32, 32), (16 * 16, 16)):
-        monkeypatch.setattr("nbdrag.widgets.session.WHOLE_UP_TO", limit)
+        monkeypatch.setattr("nbdrag.runtime.synthesis.WHOLE_UP_TO", limit)
         steps = Steps(session)
         session.start()
         finish(session)
@@ -217,7 +217,7 @@ def test_the_whole_picture_follows_if_it_is_small(
 
 
 def test_without_previews_the_whole_picture_follows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nbdrag.widgets.session.WHOLE_UP_TO", 16 * 16)
+    monkeypatch.setattr("nbdrag.runtime.synthesis.WHOLE_UP_TO", 16 * 16)
     config = StyleGAN2Config(32, 16, 16, mapping_layers=2, channel_base=256, architecture="resnet")
     session = Session(Work.begin(Generator(config).requires_grad_(False), options={"max_steps": 2}))
     session.set_points(PAIRS)

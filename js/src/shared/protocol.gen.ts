@@ -361,9 +361,9 @@ export interface Snapshot {
 /**
  * A picture, in the buffer: the shown one is always that of the highest `seq`.
  *
- * While an edit runs, `final` is false and the picture may be smaller than the model's, in the
- * same shape; `points` hold the tracked handles. At rest `final` is true and the picture is
- * lossless and of full size.
+ * While an edit runs, and for a moment after, `final` is false and the picture may be smaller
+ * than the model's, in the same shape; `points` hold the tracked handles. At rest `final` is true
+ * and the picture is lossless and of full size.
  */
 export interface Frame {
   kind: "frame";
