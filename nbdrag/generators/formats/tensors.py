@@ -137,7 +137,9 @@ def storage_type(name: object) -> torch.dtype:
     """Give the type of what is in a storage, by its class."""
     if isinstance(name, Global) and name.name.lstrip("_") in STORAGES:
         return STORAGES[name.name.lstrip("_")]
-    raise CheckpointError(f"the file is damaged: a {kind(name)} stands for the type of a storage.")
+    raise CheckpointError(
+        f"the file is damaged: something of type {kind(name)} stands for the type of a storage."
+    )
 
 
 def make_tensor(call: Call, allowance: Allowance) -> object:

@@ -212,13 +212,17 @@ class Machine:
         if isinstance(target, Call):
             target = target.items
         if not isinstance(target, list):
-            raise CheckpointError(f"the pickle is damaged: it appends to a {kind(target)}.")
+            raise CheckpointError(
+                f"the pickle is damaged: it appends to something of type {kind(target)}."
+            )
         target.extend(things)
 
     def add(self, things: list[object]) -> None:
         target = self.top()
         if not isinstance(target, set):
-            raise CheckpointError(f"the pickle is damaged: it adds members to a {kind(target)}.")
+            raise CheckpointError(
+                f"the pickle is damaged: it adds members to something of type {kind(target)}."
+            )
         target.update(as_keys(things, self.allowance))
 
     def set_entries(self, things: Sequence[object]) -> None:
@@ -232,7 +236,9 @@ class Machine:
         elif isinstance(target, dict):
             target.update(zip(as_keys(keys, self.allowance), values, strict=True))
         else:
-            raise CheckpointError(f"the pickle is damaged: it sets keys of a {kind(target)}.")
+            raise CheckpointError(
+                f"the pickle is damaged: it sets keys of something of type {kind(target)}."
+            )
 
     def push_dict(self, things: list[object]) -> None:
         self.push({})
@@ -255,7 +261,9 @@ class Machine:
 
     def call(self, function: object, args: object, kwargs: object) -> None:
         if not isinstance(function, Global):
-            raise CheckpointError(f"the pickle calls a {kind(function)}; {COULD_RUN_CODE}")
+            raise CheckpointError(
+                f"the pickle calls something of type {kind(function)}; {COULD_RUN_CODE}"
+            )
         if not isinstance(args, tuple) or not isinstance(kwargs, dict):
             raise CheckpointError(f"the pickle is damaged: it calls {function} with no arguments.")
         self.push(self.meaning(Call(function, args, kwargs)))

@@ -28,18 +28,18 @@ TINY = StyleGAN2Config(
 )
 
 
-def write_corpus(folder: Path) -> Iterator[Path]:
+def write_corpus(folder: Path, config: StyleGAN2Config = TINY) -> Iterator[Path]:
     """Write the files, and give their paths; all of them hold the same generator."""
-    state = make_state(TINY)
+    state = make_state(config)
     for protocol in range(6):
-        module = {"G_ema": nvidia_module(state, TINY)}
+        module = {"G_ema": nvidia_module(state, config)}
         yield nvidia_pickle(module, folder / f"nvidia{protocol}.pkl", protocol=protocol)
-    yield nvidia_snapshot(state, TINY, folder / "snapshot.pkl")
+    yield nvidia_snapshot(state, config, folder / "snapshot.pkl")
     for protocol in (2, 3, 4, 5):
-        networks = tensorflow_networks(state, TINY)
+        networks = tensorflow_networks(state, config)
         yield tensorflow_pickle(networks, folder / f"tensorflow{protocol}.pkl", protocol=protocol)
-    yield pti_file(state, TINY, folder / "pti.pt")
-    yield pti_file(state, TINY, folder / "old_pti.pt", archive=False)
+    yield pti_file(state, config, folder / "pti.pt")
+    yield pti_file(state, config, folder / "old_pti.pt", archive=False)
     yield rosinality_file(state, folder / "rosinality.pt")
     yield rosinality_file(state, folder / "old_rosinality.pt", archive=False)
     yield rosinality_training_file(state, folder / "training.pt")
