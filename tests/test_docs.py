@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGED = ROOT / "nbdrag" / "assets" / "toonfaces-128.safetensors"
-PAGES = ("README.md", "docs/drag.md", "docs/generators.md", "docs/toonfaces.md")
+PAGES = ("README.md", "docs/drag.md", "docs/editor.md", "docs/generators.md", "docs/toonfaces.md")
 
 
 @pytest.mark.parametrize("page", PAGES)

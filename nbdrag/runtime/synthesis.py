@@ -13,11 +13,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from nbdrag.editing.drag_options import usual_block
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.turns import generator_lock
 
 WHOLE_UP_TO = 256 * 256  # pixels; a glance lacks what the last blocks add, and here they are quick
-GLANCE = 128  # its height in pixels, at most
 
 
 class Unwanted(Exception):
@@ -46,7 +46,7 @@ def glance(generator: Generator, ws: Tensor) -> Tensor:
     ValueError
         If there is NaN or infinity in it.
     """
-    block = min(GLANCE, generator.resolution // 2)
+    block = usual_block(generator)
     if is_quick(generator) or not generator.config.has_rgb(block):
         block = generator.resolution
     with generator_lock(generator), torch.no_grad():

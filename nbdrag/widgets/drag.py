@@ -89,13 +89,13 @@ class DragEditor(SessionWidget):
         label: int | None = None,
         options: DragOptions | Mapping[str, object] | None = None,
     ) -> None:
-        source = "" if isinstance(generator, Generator) else fsdecode(generator)
+        source = ""
         if not isinstance(generator, Generator):
-            generator = load_generator(generator)
+            source, generator = fsdecode(generator), load_generator(generator)
         work = Work.begin(
             generator,
             source=source,
-            name=title(source),
+            name=title(source or generator.source),
             seed=seed,
             truncation=truncation,
             label=label,

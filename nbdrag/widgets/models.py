@@ -85,14 +85,14 @@ class Models:
             raise ValueError("that file is no longer wanted: loading it was stopped, or failed.")
         upload.add(offset, data)
 
-    def use(self, generator: Generator, name: str = "generator") -> None:
+    def use(self, generator: Generator) -> None:
         """Go on with a generator that was loaded already. Waits for its first picture."""
         if not isinstance(generator, Generator):
             raise ValueError(
                 f"generator is a {type(generator).__name__}; expected a Generator. A name, path or "
                 "address goes to load()."
             )
-        self._session.go_on_with(Work.begin(generator, name=name))
+        self._session.go_on_with(Work.begin(generator, name=title(generator.source)))
         self.stop()
 
     def stop(self) -> None:

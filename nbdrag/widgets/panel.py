@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import Field, fields
 from typing import Any
 
-from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.drag_options import DragOptions, tolerance
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.widgets.from_kernel import Choice, ChoiceOption, NumberOption, Option, SwitchOption
 
 UNITS = {"patch_radius": "px", "search_radius": "px", "tolerance": "px", "max_steps": "steps"}
 SYMBOLS = {"mask_weight": "λ", "patch_radius": "r₁", "search_radius": "r₂"}
-AUTOMATIC = {"tolerance": "1 px up to five points, else 2", "feature_block": "automatic"}
 LOGARITHMIC = {"learning_rate"}
 WORDS = {"w+": "W+", "w": "W"}
 
@@ -53,7 +52,7 @@ def _option(field: Field[Any], default: Any, generator: Generator) -> Option:
         "default": default,
     }
     if name == "feature_block":
-        blocks = [Choice(value=None, label=AUTOMATIC[name])]
+        blocks = [Choice(value=None, label="automatic")]
         blocks += [
             Choice(value=r, label=f"{generator.config.width_at(r)} × {r}")
             for r in generator.block_resolutions
@@ -72,5 +71,11 @@ def _option(field: Field[Any], default: Any, generator: Generator) -> Option:
         step=meta["step"],
         integer=meta["whole"],
         scale="log" if name in LOGARITHMIC else "linear",
-        automatic=AUTOMATIC.get(name) if meta["optional"] else None,
+        automatic=automatic_tolerance(generator) if name == "tolerance" else None,
     )
+
+
+def automatic_tolerance(generator: Generator) -> str:
+    """What stands for no tolerance, in words."""
+    few, many = (tolerance(generator, DragOptions(), handles) for handles in (1, 6))
+    return f"{few:g} px up to five points, else {many:g}"

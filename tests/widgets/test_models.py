@@ -16,7 +16,7 @@ from nbdrag.generators.checkpoint import CheckpointError, save_generator
 from nbdrag.generators.identity import generator_hash
 from nbdrag.generators.progress import Progress
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
-from nbdrag.generators.zoo import list_generators
+from nbdrag.generators.zoo import list_generators, load_generator
 from nbdrag.runtime.loading import LoadingStopped
 from nbdrag.runtime.wishes import Sampled, sample
 from nbdrag.widgets import models as module
@@ -387,10 +387,13 @@ def test_python_loads_and_goes_back(make: Make, file: Path) -> None:
     assert editor.saved["model"]["name"] == "generator"
 
 
-def test_a_generator_can_be_set(make: Make, other: Generator) -> None:
+def test_a_generator_can_be_set(make: Make, other: Generator, file: Path) -> None:
     editor = make()
+    editor.generator = load_generator(file)
+    assert editor._session.work.name == "other"
     editor.generator = other
     assert editor.generator is other
+    assert editor._session.work.name == "generator"
     assert (editor.image.size, editor.seed) == ((16, 32), 0)
     with pytest.raises(ValueError, match=r"generator is a str; .* goes to load\(\)"):
         editor.generator = "toonfaces-128"  # type: ignore[assignment]
