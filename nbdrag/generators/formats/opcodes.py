@@ -125,7 +125,9 @@ def quoted(source: Source) -> str:
     """Read a text of Python 2's in a line; it wrote names so."""
     line = source.line(LONGEST_TEXT).strip()
     if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in b"'\"" or b"\\" in line:
-        raise CheckpointError("the pickle has a text of a kind that is not supported.")
+        raise CheckpointError(
+            "the pickle has texts as Python 2 wrote them in protocol 0; they are not supported."
+        )
     return line[1:-1].decode("latin-1")
 
 

@@ -98,7 +98,7 @@ def read_bytes(data: memoryview) -> object:
     start = data[:512].tobytes()
     if start.startswith(b"PK\x03\x04"):
         return read_archive(data, allowance)
-    if not re.match(rb"[\x80(c\])}]", start):
+    if not could_be_pickle(data):
         known = described(start, data[-512:].tobytes()) or "of a kind that is not known"
         raise CheckpointError(f"it is {known}. {SUPPORTED}")
     makers: Makers = {**TENSORS, LOAD: nested_loader()}
@@ -106,6 +106,15 @@ def read_bytes(data: memoryview) -> object:
     if isinstance(tree, int) and tree == MAGIC:
         return read_stream(data, position, makers, allowance)
     return tree
+
+
+def could_be_pickle(data: memoryview) -> bool:
+    """Tell by the first byte; where texts begin with it, too, also by the last.
+
+    Protocols 0 and 1 begin with a mark, a name, or an empty tuple, list or dict; all pickles end
+    with a full stop.
+    """
+    return data[0] == 0x80 or (data[0] in b"(c)]}" and data[-1] == ord("."))
 
 
 # -------------------------------------------------------------------------------- torch's archives

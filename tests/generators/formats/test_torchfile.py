@@ -306,6 +306,8 @@ OTHERS = {
     struct.pack("<Q", 2) + b"{}": "a .safetensors file",
     b'{"model": "stylegan2"}': "a JSON file",
     b"import torch\n": "a text",
+    b"channels: 512\n": "a text",
+    b"(see the other folder)\n": "a text",
     bytes(30) + (0xDB4775248B80FB57).to_bytes(8, "little"): "the index of a TensorFlow checkpoint",
     bytes(100): "of a kind that is not known",
     b"PK\x03\x04" + bytes(60): "cut off or damaged",
