@@ -83,7 +83,7 @@ def mapped(path: Path) -> memoryview:
     with path.open("rb") as file:
         size = path.stat().st_size
         if not size:
-            raise CheckpointError(f"{path.name} is empty; the download may have failed.")
+            return memoryview(b"")
         if size > LARGEST_FILE:
             raise CheckpointError(
                 f"{path.name} has {size / (1 << 30):.1f} GiB; checkpoints of StyleGAN2 have less "
@@ -94,6 +94,8 @@ def mapped(path: Path) -> memoryview:
 
 def read_bytes(data: memoryview) -> object:
     """Read what a file holds, given its bytes."""
+    if not data:
+        raise CheckpointError("the file is empty; the download may have failed.")
     allowance = Allowance.of_file(len(data))
     start = data[:512].tobytes()
     if start.startswith(b"PK\x03\x04"):
@@ -183,9 +185,10 @@ def read_stream(data: memoryview, position: int, makers: Makers, allowance: Allo
     types: dict[str, int] = {}
 
     def note(reference: object) -> object:
-        if isinstance(reference, tuple) and reference[:1] == ("storage",):
-            type_, key, _, _ = parsed(reference)
-            types.setdefault(key, storage_type(type_).itemsize)
+        if (class_ := module_class(reference)) is not None:
+            return class_
+        type_, key, _, _ = parsed(reference)
+        types.setdefault(key, storage_type(type_).itemsize)
         return None
 
     start = position
@@ -265,8 +268,8 @@ def storage_finder(
     found: dict[tuple[str, object], Tensor] = {}
 
     def find(reference: object) -> object:
-        if isinstance(reference, tuple) and len(reference) > 1 and reference[0] == "module":
-            return reference[1]  # a class, with its source code
+        if (class_ := module_class(reference)) is not None:
+            return class_
         type_, key, count, part = parsed(reference)
         dtype = storage_type(type_)
         if (key, dtype) not in found:
@@ -285,6 +288,14 @@ def storage_finder(
         return storage[:count]
 
     return find
+
+
+def module_class(reference: object) -> Global | None:
+    """Give the class that a reference is to; beside it stands its source code."""
+    match reference:
+        case ("module", Global() as class_, *_):
+            return class_
+    return None
 
 
 def parsed(reference: object) -> tuple[object, str, int, tuple[int, int] | None]:
