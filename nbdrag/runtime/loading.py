@@ -133,9 +133,9 @@ class Loading(Generic[Result]):
         """Hear how it goes; `Progress`."""
         if not self.running:
             raise LoadingStopped
-        changed = text != self.text
+        another = text.partition(" ")[0] != self.text.partition(" ")[0]  # "reading", say
         self.text, self.fraction = text, fraction
-        if changed or fraction == 1 or time.monotonic() - self._told >= INTERVAL:
+        if another or fraction == 1 or time.monotonic() - self._told >= INTERVAL:
             self._told = time.monotonic()
             self._on_progress(self)
 

@@ -150,18 +150,18 @@ def test_who_was_stopped_cannot_claim() -> None:
     assert claimed == []
 
 
-def test_progress_is_told_when_the_words_change_and_not_a_thousand_times() -> None:
+def test_progress_is_told_when_it_is_of_something_else_and_not_a_thousand_times() -> None:
     told = []
 
     def load(tell: Progress) -> None:
         for i in range(1001):
-            tell("downloading", i / 1000)
+            tell(f"downloading, {i} of 1000 MB", i / 1000)
         tell("reading", None)
 
     loading = started(load, on_progress=lambda it: told.append((it.text, it.fraction)))
     loading.join(LONG)
-    assert told[0] == ("downloading", 0)
-    assert told[-2:] == [("downloading", 1), ("reading", None)]
+    assert told[0] == ("downloading, 0 of 1000 MB", 0)
+    assert told[-2:] == [("downloading, 1000 of 1000 MB", 1), ("reading", None)]
     assert len(told) < 500
 
 

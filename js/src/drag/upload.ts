@@ -1,12 +1,13 @@
 // Sending a file of this machine to the kernel, in pieces.
 //
-// A few pieces are under way at a time, and the next is read only when one of them has been
+// Two pieces are under way at a time, and the next is read only when one of them has been
 // answered: so neither side ever holds more than these, however large the file, and a kernel that
 // is busy makes the page wait.
 
 import { LIMITS } from "../shared/protocol.gen";
 
-const UNDER_WAY = 4;
+/** More don't make it faster, and what the user does meanwhile waits behind them. */
+const UNDER_WAY = 2;
 
 export interface Sending {
   /** Sends one piece; resolves with whether the kernel has taken it. */

@@ -34,30 +34,30 @@ describe("a file", () => {
     expect(Buffer.from(await together.arrayBuffer()).equals(await bufferOf(file))).toBe(true);
   });
 
-  it("waits for the kernel: at most four pieces are under way", async () => {
+  it("waits for the kernel: at most two pieces are under way", async () => {
     const { pieces, send, until } = slowKernel();
     const sent = sendFile(file, { send, wanted: () => true });
-    await until(4);
+    await until(2);
     await idle();
-    expect(pieces).toHaveLength(4);
+    expect(pieces).toHaveLength(2);
     pieces[0]?.answer(true);
-    await until(5);
+    await until(3);
     await idle();
-    expect(pieces).toHaveLength(5);
+    expect(pieces).toHaveLength(3);
     pieces[1]?.answer(false);
     expect(await sent).toBe(false);
-    expect(pieces).toHaveLength(5);
+    expect(pieces).toHaveLength(3);
   });
 
   it("is not sent on once nobody wants it", async () => {
     const { pieces, send, until } = slowKernel();
     let wanted = true;
     const sent = sendFile(file, { send, wanted: () => wanted });
-    await until(4);
+    await until(2);
     wanted = false;
     pieces[0]?.answer(true);
     expect(await sent).toBe(false);
-    expect(pieces).toHaveLength(4);
+    expect(pieces).toHaveLength(2);
   });
 
   it("was not taken if the kernel refuses its last piece", async () => {
