@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.editor import (
     LIP,
     OPEN,
+    WAIT,
     drag_with_mouse,
     editor_on,
     expect_picture,
@@ -132,7 +133,7 @@ def test_a_reload_brings_all_of_it_back(editor: Locator) -> None:
     editor.get_by_test_id("points").click()
     place_pair(editor, LIP, OPEN)
     start_and_watch(editor, 3)
-    expect(editor.get_by_test_id("edits")).to_have_text("1 of 1 edits")
+    expect(editor.get_by_test_id("edits")).to_have_text("1 of 1 edits", timeout=WAIT)
     expect_state(editor, "idle")
     shown, pairs = picture(editor), points(editor)
     edits = editor.get_by_test_id("edits").inner_text()
