@@ -10,6 +10,8 @@ where it is faster.
 Every measurement has a process of its own, which reports its greatest resident memory; the rounds
 go through the contestants in turn, so that what else the machine does befalls all of them. A step
 is the median over all rounds; ratios to the plain way travel better between machines than seconds.
+Where others use the machine too, take `--threads 1`, and mind the seconds that the processor
+worked rather than those that passed.
 
 Last, bfloat16's end points and pictures are compared with float32's: on trained weights, where
 drags arrive, and on random ones, after a number of steps; and there, for a scale, the plain way's
@@ -31,7 +33,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -129,6 +131,7 @@ def compare(case: Case, contestants: tuple[str, ...], arguments: argparse.Namesp
         figures[contestant] = {
             "seconds": round(statistics.median(seconds), 4),
             "least_seconds": round(min(seconds), 4),
+            "cpu_seconds": round(statistics.median(s for r in rounds for s in r["cpu"]), 4),
             "first_step_seconds": round(statistics.median(r["first"] for r in rounds), 2),
             **{
                 name: round(max(each[name] for each in rounds))
@@ -136,7 +139,7 @@ def compare(case: Case, contestants: tuple[str, ...], arguments: argparse.Namesp
             },
         }
         if PLAIN in figures and contestant != PLAIN:
-            for name in ("seconds", "least_seconds"):
+            for name in ("seconds", "least_seconds", "cpu_seconds"):
                 ratio = figures[PLAIN][name] / figures[contestant][name]
                 figures[contestant][name.replace("seconds", "times_faster")] = round(ratio, 1)
         print(case, contestant, figures[contestant], flush=True)
@@ -148,12 +151,12 @@ def measure(contestant: str, case: Case, device: torch.device) -> Case:
     generator = random_generator(case["resolution"]).to(device)
     loaded = peak_mib(device)
     steps = begin(contestant, generator, case)
-    first, _, *seconds = (
-        timed(lambda: next(steps), device) for _ in range(2 + STEPS.get(contestant, 12))
-    )
+    first, _ = timed(steps, device), timed(steps, device)
+    taken = [timed(steps, device) for _ in range(STEPS.get(contestant, 12))]
     return {
-        "seconds": seconds,
-        "first": first,
+        "seconds": [seconds for seconds, _ in taken],
+        "cpu": [cpu for _, cpu in taken],
+        "first": first[0],
         "imported_mib": IMPORTED_MIB,
         "loaded_mib": loaded,
         "peak_mib": peak_mib(device),
@@ -167,18 +170,23 @@ def peak_mib(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def timed(call: Callable[[], Any], device: torch.device) -> float:
-    """Seconds that a call takes; on a GPU, between two events in its stream."""
+def timed(steps: Iterator[Any], device: torch.device) -> tuple[float, float]:
+    """Seconds that the next step takes, and those of them that the processor's cores work.
+
+    On a GPU, the former are those between two events in its stream.
+    """
+    began, began_cpu = time.perf_counter(), time.process_time()
     if device.type == "cuda":
         before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         before.record()
-        call()
+        next(steps)
         after.record()
         after.synchronize()
-        return before.elapsed_time(after) / 1000
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
+        seconds = before.elapsed_time(after) / 1000
+    else:
+        next(steps)
+        seconds = time.perf_counter() - began
+    return seconds, time.process_time() - began_cpu
 
 
 # --------------------------------------------------------------------------------- what is dragged
@@ -323,14 +331,19 @@ def table(results: Case) -> str:
     """The results as text."""
     lines = [
         f"{results['machine']}, {results['threads']} threads, torch {results['torch']}",
-        f"{'px':>5} {'pairs':>5} {'mask':>5} {'':18} {'s/step':>8} {'faster':>7} {'peak MiB':>9}",
+        f"{'px':>5} {'pairs':>5} {'mask':>5} {'':18} {'s/step':>8} {'faster':>7} "
+        f"{'cpu s':>8} {'faster':>7} {'peak MiB':>9}",
     ]
     for case in results["cases"]:
         for contestant, row in case["contestants"].items():
-            faster = f"{row['times_faster']:.1f}x" if "times_faster" in row else ""
+            faster, less = (
+                f"{row[name]:.1f}x" if name in row else ""
+                for name in ("times_faster", "cpu_times_faster")
+            )
             lines.append(
                 f"{case['resolution']:5} {case['pairs']:5} {'yes' if case['mask'] else 'no':>5} "
-                f"{contestant:18} {row['seconds']:8.3f} {faster:>7} {row['peak_mib']:9}"
+                f"{contestant:18} {row['seconds']:8.3f} {faster:>7} "
+                f"{row['cpu_seconds']:8.3f} {less:>7} {row['peak_mib']:9}"
             )
     for name, row in results["agreement"].items():
         lines.append(
