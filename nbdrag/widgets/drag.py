@@ -134,7 +134,8 @@ class DragEditor(SessionWidget):
         -------
         Loading
             To await, or to ``stop()``. Awaiting gives the generator or raises what went wrong,
-            which the status line shows, too.
+            which the status line shows, too; `nbdrag.runtime.loading.LoadingStopped`, if it was
+            stopped.
         """
         return self._models.load(source)
 

@@ -47,6 +47,11 @@ class Models:
 
     def load(self, source: str | PathLike[str]) -> Loading[Generator]:
         """Load a generator, as `load_generator` does, and go on with it. Returns at once."""
+        if not isinstance(source, str | PathLike):
+            raise ValueError(
+                f"source is a {type(source).__name__}; expected a name, a path or an address. A "
+                "generator that is there already goes to editor.generator."
+            )
         source = fsdecode(source)
 
         def load(tell: Progress) -> Work:

@@ -12,7 +12,7 @@ from nbdrag.widgets.from_kernel import Choice, ChoiceOption, NumberOption, Optio
 UNITS = {"patch_radius": "px", "search_radius": "px", "tolerance": "px", "max_steps": "steps"}
 SYMBOLS = {"mask_weight": "λ", "patch_radius": "r₁", "search_radius": "r₂"}
 LOGARITHMIC = {"learning_rate"}
-WORDS = {"w+": "W+", "w": "W"}
+WORDS = {"w+": "W+", "w": "W", "auto": "automatic"}
 
 
 def option_schema(generator: Generator) -> list[Option]:

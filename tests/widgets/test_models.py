@@ -397,6 +397,8 @@ def test_a_generator_can_be_set(make: Make, other: Generator, file: Path) -> Non
     assert (editor.image.size, editor.seed) == ((16, 32), 0)
     with pytest.raises(ValueError, match=r"generator is a str; .* goes to load\(\)"):
         editor.generator = "toonfaces-128"  # type: ignore[assignment]
+    with pytest.raises(ValueError, match=r"source is a Generator; .* goes to editor\.generator"):
+        editor.load(other)  # type: ignore[arg-type]
     assert editor.generator is other
 
 

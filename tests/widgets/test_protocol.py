@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbdrag.widgets.from_kernel import Reply, Status, encode
-from nbdrag.widgets.from_page import ProtocolError, decode
+from nbdrag.widgets.from_page import ProtocolError, Request, decode
 from nbdrag.widgets.typescript import main, typescript
 
 GENERATED = Path(__file__).parents[2] / "js/src/shared/protocol.gen.ts"
@@ -38,9 +39,11 @@ def test_only_protocol_errors_come_out_of_decode(content: object) -> None:
 
 
 @given(
-    st.sampled_from(["ready", "ack", "set_points", "paint_mask", "set_options", "sample", "go_to"]),
+    st.sampled_from(get_args(Request)).map(lambda message: message.__struct_config__.tag),
     st.dictionaries(
-        st.sampled_from(["id", "seq", "points", "path", "radius", "tool", "options", "index"]),
+        st.sampled_from(
+            [name for message in get_args(Request) for name in message.__struct_fields__]
+        ),
         anything,
     ),
 )
@@ -75,6 +78,12 @@ def test_what_decodes_is_within_the_limits(kind: str, fields: dict[str, object])
         ({"kind": "set_options", "id": 1, "options": {"x" * 65: 1}}, "64"),
         ({"kind": "stop", "id": 1, "now": True}, "unknown field `now`"),
         ({"kind": "dance", "id": 1}, "dance"),
+        ({"kind": "sample", "id": 1, "seed": 1, "truncation": 1, "label": -1}, "label"),
+        ({"kind": "load_model", "id": 1, "source": ""}, "source"),
+        ({"kind": "load_model", "id": 1, "source": "x" * 2001}, "2000"),
+        ({"kind": "upload", "id": 1, "name": "x", "size": 2**32 + 1}, "size"),
+        ({"kind": "upload", "id": 1, "name": "x" * 256, "size": 1}, "255"),
+        ({"kind": "chunk", "id": 1, "upload": 1, "offset": -1}, "offset"),
     ],
 )
 def test_a_refusal_says_what_is_wrong(content: dict[str, object], complaint: str) -> None:

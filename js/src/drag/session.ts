@@ -234,7 +234,8 @@ export function openSession(model: Model): Session {
     const saved = model.get("saved") as Partial<Snapshot> | undefined;
     const readable = saved?.kind === "snapshot" && saved.protocol === PROTOCOL;
     if (readable && store.get().snapshot === null) {
-      dispatch({ kind: "snapshot", snapshot: { ...(saved as Snapshot), running: false } });
+      const atRest = { running: false, loading: null, previous: null };
+      dispatch({ kind: "snapshot", snapshot: { ...(saved as Snapshot), ...atRest } });
     }
     const still = model.get("still") as HostBuffer | undefined;
     const bytes = still && toBytes(still);
