@@ -62,14 +62,9 @@ function OnItsWay({ editor }: { editor: Editor }): JSX.Element | null {
         <span class="nb-cut">{name}</span>
         <span class="nb-space" />
         {fraction !== null && <output>{Math.floor(fraction * 100)} %</output>}
-      </div>
-      <progress aria-label={`Loading ${name}`} value={fraction ?? undefined} />
-      <div class="nb-note">
-        <span>{text}</span>
-        <span class="nb-space" />
         <button
           type="button"
-          class="nb-link"
+          class="nb-outlined nb-short"
           data-testid="stop-loading"
           aria-label={`Stop loading ${name}`}
           onClick={editor.commands.stopLoading.run}
@@ -77,6 +72,8 @@ function OnItsWay({ editor }: { editor: Editor }): JSX.Element | null {
           Stop
         </button>
       </div>
+      <progress aria-label={`Loading ${name}`} value={fraction ?? undefined} />
+      <p class="nb-note">{text}</p>
     </div>
   );
 }
