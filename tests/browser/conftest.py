@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser.servers import Server, end_kernels, jupyter_server
+
+LIMIT = 60_000  # milliseconds; a busy machine is no failure
+expect.set_options(timeout=LIMIT)
 
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 
@@ -63,7 +66,7 @@ def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page that must log no error; a picture of how it ended is kept in test-artifacts/."""
     context = chromium.new_context(viewport={"width": 1280, "height": 1000})
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(LIMIT)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.extend(error_text(message)))

@@ -65,7 +65,7 @@ import ipykernel, torch
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.runtime import kernel
 from nbdrag.runtime.frames import Picture
-from nbdrag.widgets import drag
+from nbdrag.widgets import drag, widget
 
 test = socket.create_connection(("127.0.0.1", {port}))
 config = StyleGAN2Config(32, z_dim=16, w_dim=16, mapping_layers=2, channel_base=512)
@@ -107,7 +107,7 @@ WITHOUT_REMEDY = """
 from unittest.mock import patch
 
 with (
-    patch.object(drag, "free_replies", lambda comm: False),
+    patch.object(widget, "free_replies", lambda comm: False),
     patch.object(kernel.SendingContext, "kept_by", lambda self, handler: handler),
 ):
 """ + EDITOR.replace("\n", "\n    ")
