@@ -245,7 +245,7 @@ def array(
         )
     values = flat(data, type_, order, allowance)
     if fortran:
-        return values.view(numbers[::-1]).permute(*reversed(range(len(numbers))))
+        return values.view(numbers[::-1]).permute(tuple(reversed(range(len(numbers)))))
     return values.view(numbers)
 
 

@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from numpy._core.numeric import _frombuffer
 
 from nbdrag.generators.errors import CheckpointError
 from nbdrag.generators.formats.records import Call, Global
@@ -93,6 +94,19 @@ def test_whole_modules_are_calls_of_their_classes(tmp_path, write):
     layer = found.state["_modules"]["0"]
     assert layer.function == Global("torch.nn.modules.linear", "Linear")
     assert same(layer.state["_parameters"]["weight"], network[0].weight)
+
+
+def test_a_number_laid_out_by_columns_is_a_number(tmp_path):
+    """numpy writes none so; a fuzzer did."""
+
+    class Odd:
+        def __reduce__(self):
+            return _frombuffer, (np.float32(7).tobytes(), np.dtype("<f4"), (), "F")
+
+    dumped(Odd(), tmp_path / "x", 4)
+    found = read_inert(tmp_path / "x")
+    assert found.shape == ()
+    assert found == 7
 
 
 def test_an_array_that_is_there_twice_is_one(tmp_path):
