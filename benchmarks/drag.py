@@ -3,7 +3,7 @@
     python -m benchmarks.drag
 
 Generators are of the usual large kind (config f: channel_base 32768, channel_max 512) with random
-weights, which cost what trained ones cost. `benchmarks.plain_drag` is the published way, in
+weights, which cost what trained ones cost. `benchmarks._plain_drag` is the published way, in
 float32, as it was published. Ours runs in float32 and in bfloat16; "auto" would choose the latter
 where it is faster.
 
@@ -42,8 +42,8 @@ import psutil
 import torch
 from torch import Tensor
 
+from benchmarks._plain_drag import plain_drag
 from benchmarks.drag_accuracy import portraits
-from benchmarks.plain_drag import plain_drag
 from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.draggan import drag
 from nbdrag.editing.step import run_to_end
