@@ -62,13 +62,10 @@ def plain_drag(
     first = resized.detach()
     wanted = read(first, handles)
     while True:
-        loss = torch.zeros(())
-        for point, target in zip(points, targets, strict=True):
-            direction = functional.normalize(target - point, dim=0)
-            pixels = point + patch
-            here = read(resized.detach(), pixels)
-            ahead = read(resized, pixels + direction)
-            loss = loss + (ahead - here).abs().sum()
+        # All patches at once; one after another would need a gradient of the whole map for each.
+        pixels = (points[:, None] + patch).flatten(0, 1)
+        direction = functional.normalize(targets - points, dim=1).repeat_interleave(len(patch), 0)
+        loss = (read(resized, pixels + direction) - read(resized.detach(), pixels)).abs().sum()
         if mask is not None:
             outside = (~mask).float()
             changed = (resized * outside - first * outside).abs().sum() / outside.numel()
