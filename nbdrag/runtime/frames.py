@@ -47,6 +47,7 @@ class Picture:
     step, loss, steps_per_s : of the edit; None where there is none
     points : handle x, y and target x, y of each pair, in pixels of the full picture
     distances : of each handle to its target, in pixels
+    agreement, outside : of the parts with those painted, and change elsewhere; see `PaintStep`
     """
 
     image: Tensor
@@ -55,6 +56,8 @@ class Picture:
     points: Sequence[Pair] = ()
     distances: Sequence[float] = ()
     steps_per_s: float | None = None
+    agreement: float | None = None
+    outside: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class FrameHeader:
     points: list[Pair]
     distances: list[float]
     steps_per_s: float | None
+    agreement: float | None = None
+    outside: float | None = None
 
 
 @dataclass(frozen=True)
@@ -283,6 +288,8 @@ def _frame(picture: Picture, seq: int, final: bool) -> tuple[FrameHeader, bytes]
         loss=picture.loss,
         points=list(picture.points),
         distances=list(picture.distances),
+        agreement=picture.agreement,
+        outside=picture.outside,
         steps_per_s=picture.steps_per_s,
     )
     return header, pictures.webp(pil) if final else pictures.jpeg(pil)

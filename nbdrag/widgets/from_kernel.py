@@ -54,12 +54,19 @@ class Status(Message, tag="status"):
 
 
 class Progress(Struct, kw_only=True):
-    """Where the running or the last edit stands. `distances` in pixels, one for each pair."""
+    """Where the running or the last edit stands.
+
+    Of a drag: `distances` in pixels, one for each pair. Of painting: `agreement` of the parts with
+    those painted (IoU, 0 to 1), and the mean change `outside`, as a share of black to white; null
+    elsewhere.
+    """
 
     step: int
     max_steps: int
     loss: float | None
     distances: list[float]
+    agreement: float | None
+    outside: float | None
     steps_per_s: float | None
 
 
@@ -121,6 +128,27 @@ class SwitchOption(Struct, kw_only=True, tag_field="kind", tag="switch"):
 Option = NumberOption | ChoiceOption | SwitchOption
 
 
+class PaintedPart(Struct, kw_only=True):
+    """A part that can be painted; its index is its label. `mirrored`: that of the other side."""
+
+    name: str
+    colour: str
+    mirrored: int
+
+
+class Vector(Struct, kw_only=True):
+    """What a slider is for: an editing vector, and the parts that it was learnt on.
+
+    `packaged`: it came with nbdrag and can't be forgotten.
+    """
+
+    name: str
+    classes: list[str]
+    scale_low: float
+    scale_high: float
+    packaged: bool
+
+
 class Snapshot(Message, tag="snapshot"):
     """The whole state but its pictures and the mask's pixels.
 
@@ -128,6 +156,11 @@ class Snapshot(Message, tag="snapshot"):
     are there to redo. `mask_version` names the `Mask` that belongs to it. The points are those at
     rest or at the start of the running edit; on the way, the frames tell. `previous` names the
     generator that one can go back to. `label` is the class drawn, where there are classes.
+
+    `labels_version` names the `Labels` that belong to the picture; null while there are none, since
+    it moves, they are being made, or nothing here makes them. `strokes` are on them, and
+    `strokes_ahead` are there to redo. `scales` are the sliders that are not at 0. `method` says
+    what runs: "drag", "paint" or "refine"; null at rest.
     """
 
     protocol: int
@@ -140,7 +173,15 @@ class Snapshot(Message, tag="snapshot"):
     mask_version: int
     options: dict[str, OptionValue]
     schema: list[Option]
+    labels_version: int | None
+    strokes: int
+    strokes_ahead: int
+    live: bool
+    paint_options: dict[str, OptionValue]
+    paint_schema: list[Option]
+    scales: dict[str, float]
     running: bool
+    method: str | None
     progress: Progress | None
     history: list[Entry]
     cursor: int
@@ -166,6 +207,8 @@ class Frame(Message, tag="frame"):
     loss: float | None
     points: list[Pair]
     distances: list[float]
+    agreement: float | None
+    outside: float | None
     steps_per_s: float | None
 
 
@@ -179,6 +222,30 @@ class Mask(Message, tag="mask"):
     width: int
     height: int
     everywhere: bool
+
+
+class Parts(Message, tag="parts"):
+    """The parts that can be painted, in the order of their labels; none without a segmenter."""
+
+    parts: list[PaintedPart]
+
+
+class Labels(Message, tag="labels"):
+    """A part map, in the buffer: a byte a pixel, row after row, compressed by zlib ("deflate").
+
+    `original`: as it was found in the picture; otherwise as it is painted.
+    """
+
+    version: int
+    width: int
+    height: int
+    original: bool
+
+
+class Vectors(Message, tag="vectors"):
+    """All vectors that there are sliders for. A buffer each: a small WebP before|after, or none."""
+
+    vectors: list[Vector]
 
 
 class Before(Message, tag="before"):
@@ -215,7 +282,20 @@ class Beat(Message, tag="beat"):
     revision: int
 
 
-FromKernel = Snapshot | Frame | Mask | Before | Thumbnail | Status | Loading | Reply | Beat
+FromKernel = (
+    Snapshot
+    | Frame
+    | Mask
+    | Parts
+    | Labels
+    | Vectors
+    | Before
+    | Thumbnail
+    | Status
+    | Loading
+    | Reply
+    | Beat
+)
 
 
 def encode(message: FromKernel) -> dict[str, Any]:

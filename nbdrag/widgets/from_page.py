@@ -10,20 +10,26 @@ from msgspec import Meta
 from nbdrag.widgets.protocol import (
     MAX_ID,
     MAX_LABEL,
+    MAX_NAME,
     MAX_OPTIONS,
+    MAX_PART,
     MAX_PATH,
     MAX_POINTS,
     MAX_RADIUS,
     MAX_SEED,
     MAX_SOURCE,
     MAX_UPLOAD,
+    MAX_VECTORS,
     PROTOCOL,
+    Coordinate,
     Count,
     Message,
     Name,
     OptionValue,
     Pair,
+    Part,
     Position,
+    Scale,
 )
 
 
@@ -93,6 +99,85 @@ class Sample(Asked, tag="sample"):
     label: Annotated[int, Meta(ge=0, le=MAX_LABEL)] | None = None
 
 
+class PaintLabels(Asked, tag="paint_labels"):
+    """One stroke on the part map.
+
+    brush and eraser cover what is within `radius` pixels of the line along `path` (a straight line
+    is a brush with two points); lasso and lasso_eraser what the closed path winds around; fill the
+    pixels of one part that hang together, by their sides, with the first point of the path. All
+    but the erasers put `part` there, which those don't need: they bring back the original map.
+
+    With `mirror` the same is then done at `width - x` with the part's `mirrored`. A fill looks
+    there at the map as the first half has left it.
+    """
+
+    tool: Literal["brush", "eraser", "lasso", "lasso_eraser", "fill"]
+    radius: Annotated[float, Meta(gt=0, le=MAX_RADIUS)]
+    path: Annotated[list[Position], Meta(min_length=1, max_length=MAX_PATH)]
+    part: Part | None = None
+    mirror: bool = False
+
+
+class MovePart(Asked, tag="move_part"):
+    """Move parts by (`dx`, `dy`) pixels and scale them about their centre, as one stroke.
+
+    The centre is that of the box around their pixels. A pixel gets the label of the pixel that its
+    centre comes from, if that is one of these parts. What they uncover is filled from the parts
+    beside it, ring by ring: a pixel takes the label above it, or else to its left, to its right,
+    below it, whichever the ring before has first.
+    """
+
+    parts: Annotated[list[Part], Meta(min_length=1, max_length=MAX_PART + 1)]
+    dx: Coordinate
+    dy: Coordinate
+    scale_x: Annotated[float, Meta(ge=0.01, le=100)] = 1.0
+    scale_y: Annotated[float, Meta(ge=0.01, le=100)] = 1.0
+
+
+class EditLabels(Asked, tag="edit_labels"):
+    """restore: the original part map again, as one stroke."""
+
+    op: Literal["restore"]
+
+
+class SetPaintOptions(Asked, tag="set_paint_options"):
+    """As `SetOptions`, for painting. Names and ranges: `Snapshot.paint_schema`."""
+
+    options: Annotated[dict[Name, OptionValue], Meta(max_length=MAX_OPTIONS)]
+
+
+class SetLive(Asked, tag="set_live"):
+    """Whether the picture follows by itself, a moment after the last stroke."""
+
+    live: bool
+
+
+class StartPaint(Asked, tag="start_paint"):
+    """Let the picture follow the painted part map."""
+
+
+class StartRefine(Asked, tag="start_refine"):
+    """Repair what the sliders did beside the parts they are for."""
+
+
+class Slide(Asked, tag="slide"):
+    """All sliders that are not at 0, by name. The newest of several values is enough."""
+
+    scales: Annotated[dict[Name, Scale], Meta(max_length=MAX_VECTORS)]
+
+
+class LearnVector(Asked, tag="learn_vector"):
+    """Make what the last edit did a vector with a slider."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+
+
+class ForgetVector(Asked, tag="forget_vector"):
+    """Remove a vector that was learnt, and its slider."""
+
+    name: Name
+
+
 class Start(Asked, tag="start"):
     """Drag the handles towards their targets."""
 
@@ -106,11 +191,11 @@ class Reset(Asked, tag="reset"):
 
 
 class Undo(Asked, tag="undo"):
-    """One entry back in the history."""
+    """One stroke on the part map back, or where there is none, one entry in the history."""
 
 
 class Redo(Asked, tag="redo"):
-    """One entry forward in the history."""
+    """One stroke on the part map forward, or where there is none, one entry in the history."""
 
 
 class GoTo(Asked, tag="go_to"):
@@ -170,6 +255,16 @@ Request = (
     | PaintMask
     | EditMask
     | SetOptions
+    | PaintLabels
+    | MovePart
+    | EditLabels
+    | SetPaintOptions
+    | SetLive
+    | StartPaint
+    | StartRefine
+    | Slide
+    | LearnVector
+    | ForgetVector
     | Sample
     | Start
     | Stop

@@ -1,6 +1,7 @@
 """Every message between the kernel and the page, both ways, as typed structs.
 
-A message is a JSON object whose `kind` names its struct, with at most one binary buffer beside it.
+A message is a JSON object whose `kind` names its struct, with at most one binary buffer beside it
+(`Vectors` have one each).
 What the page says is in `from_page`, what the kernel says in `from_kernel`, and what both need is
 here. js/src/shared/protocol.gen.ts is written from these three files by
 
@@ -17,6 +18,12 @@ at a random number.
 While an edit runs, `Frame`s follow each other as fast as the page's `Ack`s allow. A frame's
 points and distances are those of its pixels.
 
+A part painter speaks the same and a little more. It is sent the `Parts` that can be painted, the
+`Labels` (the part map as it is painted, and the original one, which the generator's segmenter found
+in the picture) and the `Vectors` that there are sliders for. Strokes go to the kernel as what the
+hand did, never as pixels; each is answered, and the map comes back. The page meanwhile shows what
+the stroke will do, by the same rules.
+
 Another model is loaded beside all this: `Loading` tells how far that is, and a new `Snapshot` that
 it has come or not. A file from the page's own machine comes as an `Upload` and its `Chunk`s, each
 of which is answered; a page has at most a few without an answer under way.
@@ -32,7 +39,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Raised with every change that an older page would not understand."""
 
 MAX_ID = 2**53 - 1
@@ -45,6 +52,9 @@ MAX_OPTIONS = 64
 MAX_NAME = 64
 MAX_SOURCE = 2000
 MAX_LABEL = 1 << 20
+MAX_PART = 255
+MAX_VECTORS = 256
+MAX_SCALE = 10.0
 MAX_UPLOAD = 4 << 30  # bytes
 MAX_CHUNK = 1 << 20  # bytes; servers take messages of 10 MB
 
@@ -52,7 +62,9 @@ Count = Annotated[int, Meta(ge=0, le=MAX_ID)]
 Coordinate = Annotated[float, Meta(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
 Position = tuple[Coordinate, Coordinate]
 Pair = tuple[Coordinate, Coordinate, Coordinate, Coordinate]
+Part = Annotated[int, Meta(ge=0, le=MAX_PART)]
 Name = Annotated[str, Meta(max_length=MAX_NAME)]
+Scale = Annotated[float, Meta(ge=-MAX_SCALE, le=MAX_SCALE)]
 OptionValue = (
     bool
     | Annotated[int, Meta(ge=-MAX_ID, le=MAX_ID)]

@@ -246,6 +246,8 @@ class Session(State):
                 max_steps=self.options.max_steps,
                 loss=step.loss,
                 distances=step.distances.tolist(),
+                agreement=None,
+                outside=None,
                 steps_per_s=self.runner.steps_per_s if self.runner else None,
             )
             picture = Picture(

@@ -27,6 +27,8 @@ LIMITS = {
     "source": protocol.MAX_SOURCE,
     "upload": protocol.MAX_UPLOAD,
     "chunk": protocol.MAX_CHUNK,
+    "name": protocol.MAX_NAME,
+    "scale": int(protocol.MAX_SCALE),
 }
 
 ALIASES = {
@@ -48,6 +50,8 @@ PARTS: list[type[Struct]] = [
     from_kernel.Choice,
     from_kernel.ChoiceOption,
     from_kernel.SwitchOption,
+    from_kernel.PaintedPart,
+    from_kernel.Vector,
 ]
 
 

@@ -115,7 +115,15 @@ class Wire:
                 mask_version=session.mask_version,
                 options=asdict(session.options),
                 schema=panel.option_schema(session.generator),
+                labels_version=None,
+                strokes=0,
+                strokes_ahead=0,
+                live=False,
+                paint_options={},
+                paint_schema=[],
+                scales={},
                 running=session.running,
+                method="drag" if session.running else None,
                 progress=session.progress,
                 history=[
                     k.Entry(id=session.album.key(entry), label=entry.label)
@@ -193,6 +201,10 @@ class Wire:
                 self._models.stop()
             case p.GoBack():
                 session.go_back()
+            case _:
+                raise ValueError(
+                    "this editor only drags; paint and slide in a SegmentationPainter."
+                )
         return k.Reply(id=message.id, ok=True), []
 
     def _refuse(self, number: int | None, why: str, *, aloud: bool = True) -> None:

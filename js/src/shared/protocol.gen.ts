@@ -1,7 +1,7 @@
 // Written by `python -m nbdrag.widgets.protocol --typescript` from nbdrag/widgets/protocol.py,
 // from_page.py and from_kernel.py. Don't edit: change those and write this one anew.
 
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 /** The largest values and lengths the kernel accepts. */
 export const LIMITS = {
@@ -14,6 +14,8 @@ export const LIMITS = {
   source: 2000,
   upload: 4294967296,
   chunk: 1048576,
+  name: 64,
+  scale: 10,
 } as const;
 
 export type Position = [number, number];
@@ -50,12 +52,20 @@ export interface KnownModel {
   size: number | null;
 }
 
-/** Where the running or the last edit stands. `distances` in pixels, one for each pair. */
+/**
+ * Where the running or the last edit stands.
+ *
+ * Of a drag: `distances` in pixels, one for each pair. Of painting: `agreement` of the parts with
+ * those painted (IoU, 0 to 1), and the mean change `outside`, as a share of black to white; null
+ * elsewhere.
+ */
 export interface Progress {
   step: number;
   max_steps: number;
   loss: number | null;
   distances: number[];
+  agreement: number | null;
+  outside: number | null;
   steps_per_s: number | null;
 }
 
@@ -111,6 +121,26 @@ export interface SwitchOption {
   symbol: string;
   help: string;
   default: boolean;
+}
+
+/** A part that can be painted; its index is its label. `mirrored`: that of the other side. */
+export interface PaintedPart {
+  name: string;
+  colour: string;
+  mirrored: number;
+}
+
+/**
+ * What a slider is for: an editing vector, and the parts that it was learnt on.
+ *
+ * `packaged`: it came with nbdrag and can't be forgotten.
+ */
+export interface Vector {
+  name: string;
+  classes: string[];
+  scale_low: number;
+  scale_high: number;
+  packaged: boolean;
 }
 
 export type Option =
@@ -177,6 +207,99 @@ export interface SetOptions {
   options: Record<string, OptionValue>;
 }
 
+/**
+ * One stroke on the part map.
+ *
+ * brush and eraser cover what is within `radius` pixels of the line along `path` (a straight line
+ * is a brush with two points); lasso and lasso_eraser what the closed path winds around; fill the
+ * pixels of one part that hang together, by their sides, with the first point of the path. All
+ * but the erasers put `part` there, which those don't need: they bring back the original map.
+ *
+ * With `mirror` the same is then done at `width - x` with the part's `mirrored`. A fill looks
+ * there at the map as the first half has left it.
+ */
+export interface PaintLabels {
+  kind: "paint_labels";
+  id: number;
+  tool: "brush" | "eraser" | "fill" | "lasso" | "lasso_eraser";
+  radius: number;
+  path: Position[];
+  part?: number | null;
+  mirror?: boolean;
+}
+
+/**
+ * Move parts by (`dx`, `dy`) pixels and scale them about their centre, as one stroke.
+ *
+ * The centre is that of the box around their pixels. A pixel gets the label of the pixel that its
+ * centre comes from, if that is one of these parts. What they uncover is filled from the parts
+ * beside it, ring by ring: a pixel takes the label above it, or else to its left, to its right,
+ * below it, whichever the ring before has first.
+ */
+export interface MovePart {
+  kind: "move_part";
+  id: number;
+  parts: number[];
+  dx: number;
+  dy: number;
+  scale_x?: number;
+  scale_y?: number;
+}
+
+/** restore: the original part map again, as one stroke. */
+export interface EditLabels {
+  kind: "edit_labels";
+  id: number;
+  op: "restore";
+}
+
+/** As `SetOptions`, for painting. Names and ranges: `Snapshot.paint_schema`. */
+export interface SetPaintOptions {
+  kind: "set_paint_options";
+  id: number;
+  options: Record<string, OptionValue>;
+}
+
+/** Whether the picture follows by itself, a moment after the last stroke. */
+export interface SetLive {
+  kind: "set_live";
+  id: number;
+  live: boolean;
+}
+
+/** Let the picture follow the painted part map. */
+export interface StartPaint {
+  kind: "start_paint";
+  id: number;
+}
+
+/** Repair what the sliders did beside the parts they are for. */
+export interface StartRefine {
+  kind: "start_refine";
+  id: number;
+}
+
+/** All sliders that are not at 0, by name. The newest of several values is enough. */
+export interface Slide {
+  kind: "slide";
+  id: number;
+  scales: Record<string, number>;
+}
+
+/** Make what the last edit did a vector with a slider. */
+export interface LearnVector {
+  kind: "learn_vector";
+  id: number;
+  name: string;
+}
+
+/** Remove a vector that was learnt, and its slider. */
+export interface ForgetVector {
+  kind: "forget_vector";
+  id: number;
+  name: string;
+}
+
 /** Draw a new picture from the generator; of one class, if it has any. */
 export interface Sample {
   kind: "sample";
@@ -204,13 +327,13 @@ export interface Reset {
   id: number;
 }
 
-/** One entry back in the history. */
+/** One stroke on the part map back, or where there is none, one entry in the history. */
 export interface Undo {
   kind: "undo";
   id: number;
 }
 
-/** One entry forward in the history. */
+/** One stroke on the part map forward, or where there is none, one entry in the history. */
 export interface Redo {
   kind: "redo";
   id: number;
@@ -289,6 +412,16 @@ export type Request =
   | PaintMask
   | EditMask
   | SetOptions
+  | PaintLabels
+  | MovePart
+  | EditLabels
+  | SetPaintOptions
+  | SetLive
+  | StartPaint
+  | StartRefine
+  | Slide
+  | LearnVector
+  | ForgetVector
   | Sample
   | Start
   | Stop
@@ -313,6 +446,16 @@ export type FromPage =
   | PaintMask
   | EditMask
   | SetOptions
+  | PaintLabels
+  | MovePart
+  | EditLabels
+  | SetPaintOptions
+  | SetLive
+  | StartPaint
+  | StartRefine
+  | Slide
+  | LearnVector
+  | ForgetVector
   | Sample
   | Start
   | Stop
@@ -336,6 +479,11 @@ export type FromPage =
  * are there to redo. `mask_version` names the `Mask` that belongs to it. The points are those at
  * rest or at the start of the running edit; on the way, the frames tell. `previous` names the
  * generator that one can go back to. `label` is the class drawn, where there are classes.
+ *
+ * `labels_version` names the `Labels` that belong to the picture; null while there are none, since
+ * it moves, they are being made, or nothing here makes them. `strokes` are on them, and
+ * `strokes_ahead` are there to redo. `scales` are the sliders that are not at 0. `method` says
+ * what runs: "drag", "paint" or "refine"; null at rest.
  */
 export interface Snapshot {
   kind: "snapshot";
@@ -349,7 +497,15 @@ export interface Snapshot {
   mask_version: number;
   options: Record<string, OptionValue>;
   schema: Option[];
+  labels_version: number | null;
+  strokes: number;
+  strokes_ahead: number;
+  live: boolean;
+  paint_options: Record<string, OptionValue>;
+  paint_schema: Option[];
+  scales: Record<string, number>;
   running: boolean;
+  method: string | null;
   progress: Progress | null;
   history: Entry[];
   cursor: number;
@@ -376,6 +532,8 @@ export interface Frame {
   loss: number | null;
   points: Pair[];
   distances: number[];
+  agreement: number | null;
+  outside: number | null;
   steps_per_s: number | null;
 }
 
@@ -390,6 +548,31 @@ export interface Mask {
   width: number;
   height: number;
   everywhere: boolean;
+}
+
+/** The parts that can be painted, in the order of their labels; none without a segmenter. */
+export interface Parts {
+  kind: "parts";
+  parts: PaintedPart[];
+}
+
+/**
+ * A part map, in the buffer: a byte a pixel, row after row, compressed by zlib ("deflate").
+ *
+ * `original`: as it was found in the picture; otherwise as it is painted.
+ */
+export interface Labels {
+  kind: "labels";
+  version: number;
+  width: number;
+  height: number;
+  original: boolean;
+}
+
+/** All vectors that there are sliders for. A buffer each: a small WebP before|after, or none. */
+export interface Vectors {
+  kind: "vectors";
+  vectors: Vector[];
 }
 
 /** The picture before any edit, in the buffer, lossless: what one compares with. */
@@ -450,6 +633,9 @@ export type FromKernel =
   | Snapshot
   | Frame
   | Mask
+  | Parts
+  | Labels
+  | Vectors
   | Before
   | Thumbnail
   | Status

@@ -166,7 +166,15 @@ describe("the curve", () => {
       { step: 1, distance: 8 },
       { step: 2, distance: 6 },
     ]);
-    const progress = { step: 2, max_steps: 9, loss: 1, distances: [6], steps_per_s: 1 };
+    const progress = {
+      step: 2,
+      max_steps: 9,
+      loss: 1,
+      distances: [6],
+      agreement: null,
+      outside: null,
+      steps_per_s: 1,
+    };
     const ended = reduce(first, told({ progress }));
     expect(ended.curve).toHaveLength(2);
     expect(reduce(ended, told({ progress, running: true })).curve).toEqual([]);

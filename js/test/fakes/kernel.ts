@@ -22,6 +22,14 @@ export function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
     label: null,
     points: [],
     mask_version: 0,
+    labels_version: null,
+    strokes: 0,
+    strokes_ahead: 0,
+    live: false,
+    paint_options: {},
+    paint_schema: [],
+    scales: {},
+    method: null,
     options: { learning_rate: 0.002, tracking: true, space: "w+" },
     schema: [
       {
@@ -75,6 +83,8 @@ export function frame(changes: Partial<Frame> = {}): Frame {
     loss: 0.5,
     points: [],
     distances: [],
+    agreement: null,
+    outside: null,
     steps_per_s: 24,
     ...changes,
   };
