@@ -59,6 +59,22 @@ def precision_recall(features: Tensor, reference: Tensor, k: int = 3) -> tuple[f
     return precision, recall
 
 
+def part_ious(labels: Tensor, reference: Tensor, parts: int) -> Tensor:
+    """Intersection over union of every part, [parts]: all pixels of all pictures taken together.
+
+    Labels are indices of parts, of any shape that both share; NaN where a part is in neither.
+    """
+    if labels.shape != reference.shape:
+        raise ValueError(
+            f"labels has shape {tuple(labels.shape)} and reference {tuple(reference.shape)}; both "
+            "must have the same."
+        )
+    pairs = labels.flatten().long() * parts + reference.flatten().long()
+    count = torch.bincount(pairs, minlength=parts * parts).view(parts, parts).double()
+    both = count.diagonal()
+    return both / (count.sum(0) + count.sum(1) - both)
+
+
 def peak_signal_to_noise(image: Tensor, reference: Tensor) -> float:
     """PSNR in dB of pictures in [-1, 1] (a range of 2)."""
     error = (image.double() - reference.double()).square().mean()

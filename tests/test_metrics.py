@@ -8,6 +8,7 @@ import torch
 from nbdrag.metrics import (
     frechet_distance,
     mean_distance,
+    part_ious,
     peak_signal_to_noise,
     precision_recall,
 )
@@ -59,3 +60,13 @@ def test_sets_that_cannot_be_compared_are_refused():
 def test_psnr_of_a_known_error():
     image = torch.zeros(1, 3, 4, 4)
     assert peak_signal_to_noise(image + 0.2, image) == pytest.approx(20.0)
+
+
+def test_part_ious_of_known_maps():
+    labels = torch.tensor([[0, 0, 1], [1, 1, 3]], dtype=torch.uint8)
+    truth = torch.tensor([[0, 1, 1], [1, 0, 3]], dtype=torch.uint8)
+    found = part_ious(labels, truth, 4)
+    assert found[[0, 1, 3]].tolist() == pytest.approx([1 / 3, 2 / 4, 1.0])
+    assert found[2].isnan()
+    with pytest.raises(ValueError, match="same"):
+        part_ious(labels, truth[:1], 4)

@@ -20,8 +20,8 @@ Karras et al., Training Generative Adversarial Networks with Limited Data, NeurI
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +43,7 @@ from nbdrag.generators.layers import (
     upsample,
 )
 from nbdrag.generators.prepared import Layers, Prepared
+from nbdrag.generators.segmenter import Segmentation, Segmenter, segment
 from nbdrag.generators.sheet import sheet_png
 
 __all__ = ["Generator", "Noise", "StyleGAN2Config", "Synthesis"]
@@ -86,6 +87,9 @@ class Generator(nn.Module):
         Where the weights come from, such as "ffhq-512"; empty if nobody said.
     recommended : dict
         Options found to suit these weights, by editing method: ``{"drag": {...}}``. Saved along.
+    segmenter : Segmenter or None
+        What tells the parts in its pictures. It goes where the generator goes (``.to``), and has a
+        file of its own: neither `content_hash` nor `save_generator` take notice of it.
     """
 
     def __init__(self, config: StyleGAN2Config, rng: torch.Generator | None = None) -> None:
@@ -100,6 +104,20 @@ class Generator(nn.Module):
         self.height, self.width = config.resolution, config.width
         self.source = ""
         self.recommended: dict[str, dict[str, object]] = {}
+        self.segmenter: Segmenter | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "segmenter":  # not a submodule, lest it be in the state dict
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Generator:
+        """What `.to()` and the like come down to."""
+        if self.segmenter is not None:
+            self.segmenter._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     @property
     def w_avg(self) -> Tensor:
@@ -129,6 +147,26 @@ class Generator(nn.Module):
         """Make pictures, [N, 3, height, width], from z, [N, z_dim]."""
         ws = self.mapping(z, labels, truncation=truncation)
         return self.synthesis(ws, noise=noise).image
+
+    def segment(self, ws: Tensor) -> Segmentation:
+        """Make pictures, and tell for every pixel which part it shows; one synthesis for both.
+
+        Parameters
+        ----------
+        ws : Tensor, shape [N, num_ws, w_dim]
+            Gradients flow to it from image and logits.
+
+        Returns
+        -------
+        Segmentation
+            Pictures, logits and labels. The label is an index into ``segmenter.parts``.
+
+        Raises
+        ------
+        ValueError
+            If there is no `segmenter`, or ws has another shape.
+        """
+        return segment(self, ws)
 
 
 # ------------------------------------------------------------------------------------ z -> ws

@@ -22,6 +22,7 @@ from nbdrag.generators.errors import CheckpointError
 from nbdrag.generators.hub import fetch_from_hub
 from nbdrag.generators.progress import Progress, drawn
 from nbdrag.generators.resume import readable
+from nbdrag.generators.segmenter import load_segmenter
 from nbdrag.generators.stylegan2 import Generator
 
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -76,6 +77,11 @@ class Known:
         if self.url is None:
             return ASSETS / f"{self.name}.safetensors"
         return cache_folder() / self.url.rpartition("/")[2]
+
+    @property
+    def segmenter_file(self) -> Path:
+        """Where its segmenter is, if one comes with the package."""
+        return ASSETS / f"{self.name}-parts.safetensors"
 
     @property
     def at_hand(self) -> bool:
@@ -252,7 +258,8 @@ def load_generator(
     Returns
     -------
     Generator
-        A new one at every call: float32, frozen, in evaluation mode, on the CPU.
+        A new one at every call: float32, frozen, in evaluation mode, on the CPU. If the package
+        has a segmenter for it, it comes along.
 
     Raises
     ------
@@ -266,6 +273,8 @@ def load_generator(
         generator = read_generator(path)
     if source in ZOO:
         generator.source = str(source)
+        parts = ZOO[str(source)].segmenter_file
+        generator.segmenter = load_segmenter(parts, generator) if parts.is_file() else None
     return generator
 
 

@@ -10,7 +10,7 @@ admired: has the corner of the mouth arrived, did the eyes stay, is this still t
 torch.Size([4, 3, 128, 128])
 """
 
-from nbdrag.toonfaces.canvas import PARTS
+from nbdrag.toonfaces.canvas import PART_COLOURS, PARTS
 from nbdrag.toonfaces.factors import FACTOR_TABLE, FACTORS, Factor, sample_factors
 from nbdrag.toonfaces.portrait import LANDMARKS, Rendering, render
 
@@ -19,6 +19,7 @@ __all__ = [
     "FACTOR_TABLE",
     "LANDMARKS",
     "PARTS",
+    "PART_COLOURS",
     "Factor",
     "Rendering",
     "render",

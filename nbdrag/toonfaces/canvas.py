@@ -33,6 +33,26 @@ PARTS: tuple[str, ...] = (
     "inner_mouth",
 )
 
+PART_COLOURS: dict[str, str] = {
+    "background": "#e6e6eb",
+    "hair": "#7a5030",
+    "neck": "#c29580",
+    "shirt": "#7aaadc",
+    "left_ear": "#dc9678",
+    "right_ear": "#e3a287",
+    "skin": "#f0bfa2",
+    "nose": "#e6a98a",
+    "left_sclera": "#fdfdfd",
+    "left_iris": "#4682b4",
+    "right_sclera": "#f2f6fa",
+    "right_iris": "#5a96c8",
+    "left_brow": "#50301e",
+    "right_brow": "#644129",
+    "lips": "#c85064",
+    "inner_mouth": "#5a1420",
+}
+"""What each part has in a map of the parts; no two are the same."""
+
 
 class Canvas:
     """Pictures under the brush, their labels, and how many pixels make one unit of length."""

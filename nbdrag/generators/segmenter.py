@@ -1,0 +1,446 @@
+"""The segmentation branch: what a generator's features say about which part each pixel shows.
+
+A generator that draws faces well has to know what an eye is, and its features do: a small
+classifier that looks at one pixel's features, from all blocks at once, learns the parts from a
+handful of labelled pictures (DatasetGAN). Picture and part labels then come from one latent, and
+who changes that latent for the sake of the labels changes the picture with them (EditGAN).
+
+The classifier is a perceptron of three layers, or several (an ensemble) whose logits are averaged.
+As published, every block's features are enlarged to the size of the picture by repeated bilinear
+doubling, U, and stacked: thousands of channels for each pixel. We never build that stack. The first
+layer is linear in it, W [f4, f8, ...] = W4 f4 + W8 f8 + ..., and a linear map of the channels
+commutes with enlarging, which acts on the pixels. So every block's slice of W is applied at the
+block's own size, and only its few outputs are enlarged, all of them together on the way up, as in
+Horner's rule:
+
+    h = W4 f4;   h = U h + W8 f8;   h = U h + W16 f16;   ...
+
+That is exact, and all blocks but the last, at a quarter of the pixels each time, cost no more than
+a third of what the last one does. The last doubling and the two layers after it go strip by strip,
+so that what they need fits into a processor's cache.
+
+References
+----------
+Zhang et al., DatasetGAN: Efficient Labeled Data Factory with Minimal Human Effort, CVPR 2021.
+Ling et al., EditGAN: High-Precision Semantic Image Editing, NeurIPS 2021, Sec. 3.1-3.2, A.3.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nbdrag.generators.config import SMALLEST
+from nbdrag.generators.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from nbdrag.generators.stylegan2 import Generator
+
+MOST_PARTS = 255  # labels are bytes
+STRIP = 1 << 20  # numbers in the first hidden layer of a strip
+
+
+class Part(NamedTuple):
+    """One of the things that a pixel can show. Its place among the parts is its label.
+
+    Attributes
+    ----------
+    name : str
+        Such as "left_iris".
+    colour : str
+        What it is painted with in a map of the parts, as "#rrggbb".
+    """
+
+    name: str
+    colour: str
+
+
+class Segmentation(NamedTuple):
+    """Pictures, and which part their pixels show.
+
+    Attributes
+    ----------
+    image : Tensor, shape [N, 3, H, W]
+        As `Synthesis` has it.
+    logits : Tensor, shape [N, K, H, W]
+        For each of K parts; a softmax over them gives probabilities.
+    labels : Tensor, shape [N, H, W], uint8
+        The likeliest part's index.
+    """
+
+    image: Tensor
+    logits: Tensor
+    labels: Tensor
+
+
+class Segmenter(nn.Module):
+    """Per-pixel classifiers on the outputs of a generator's blocks.
+
+    Parameters
+    ----------
+    channels : mapping of int to int
+        How many channels each block has, by its resolution: 4, 8, 16, ..., none left out and at
+        least two.
+    parts : sequence of Part
+        2 to 255 of them, with different names.
+    hidden : (int, int)
+        Widths of the two hidden layers of every member.
+    members : int
+        So many perceptrons; their logits are averaged.
+    generator_hash : str
+        `content_hash` of the generator that it was trained for; empty if there is none.
+    rng : torch.Generator, optional
+        Source of the initial weights. Default: a new one, seeded with 0.
+
+    Raises
+    ------
+    ValueError
+        If channels, parts or sizes are none that a segmenter can have.
+    """
+
+    def __init__(
+        self,
+        channels: Mapping[int, int],
+        parts: Sequence[Part],
+        *,
+        hidden: tuple[int, int] = (32, 32),
+        members: int = 4,
+        generator_hash: str = "",
+        rng: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        rng = rng or torch.Generator().manual_seed(0)
+        self.resolutions = tuple(sorted(channels))
+        self.parts = check_parts(parts)
+        self.hidden, self.members = hidden, members
+        self.generator_hash = generator_hash
+        check_sizes(self.resolutions, [*channels.values(), *hidden, members])
+
+        def normal(*shape: int, inputs: int) -> nn.Parameter:
+            return nn.Parameter(torch.randn(*shape, generator=rng) * math.sqrt(2 / inputs))
+
+        wide, narrow = hidden
+        stacked = sum(channels.values())
+        self.first = nn.ParameterDict(
+            {str(r): normal(members * wide, channels[r], inputs=stacked) for r in self.resolutions}
+        )
+        self.first_bias = nn.Parameter(torch.zeros(members * wide))
+        self.second = normal(members, wide, narrow, inputs=wide)
+        self.second_bias = nn.Parameter(torch.zeros(members, 1, narrow))
+        self.third = normal(members, narrow, len(self.parts), inputs=narrow)
+        self.third_bias = nn.Parameter(torch.zeros(members, len(self.parts)))
+
+    def forward(self, features: Mapping[int, Tensor]) -> Tensor:
+        """Classify every pixel.
+
+        Parameters
+        ----------
+        features : mapping of int to Tensor, shape [N, C, r, r']
+            The outputs of all blocks, as `Synthesis.features` has them. Computed with in their
+            type; fastest with channels last.
+
+        Returns
+        -------
+        Tensor, shape [N, K, H, W]
+            Logits, the members' mean, in the type of the parameters. Gradients flow to features
+            and parameters.
+
+        Raises
+        ------
+        ValueError
+            If a block's features are missing, or of another shape.
+        """
+        self.check(features)
+        # Pixels are rows here, as they are in memory with channels last: [N, r, r', C].
+        rows = [features[r].permute(0, 2, 3, 1) for r in self.resolutions]
+        # Doubling leaves constants as they are: what is added once, to the least, is added to all.
+        h = self.slice_of_first(SMALLEST, rows[0]) + self.first_bias.to(rows[0].dtype)
+        for r, x in zip(self.resolutions[1:-1], rows[1:-1], strict=True):
+            h = doubled(h).add_(self.slice_of_first(r, x))
+        finest = rows[-1]
+        n, height, width, _ = finest.shape
+        deep = max(2, STRIP // (n * width * len(self.first_bias)) // 2 * 2)
+        strips = [
+            self.classify(
+                doubled_rows(h, top, min(top + deep, height)), finest[:, top : top + deep]
+            )
+            for top in range(0, height, deep)
+        ]
+        return torch.cat(strips, dim=1).permute(0, 3, 1, 2)
+
+    if TYPE_CHECKING:
+        __call__ = forward
+
+    def slice_of_first(self, resolution: int, x: Tensor) -> Tensor:
+        """What a block's features [N, r, r', C] contribute to the first hidden layer."""
+        return functional.linear(x, self.first[str(resolution)].to(x.dtype))
+
+    def classify(self, h: Tensor, finest: Tensor) -> Tensor:
+        """The rest, for some rows of pixels.
+
+        Parameters
+        ----------
+        h : Tensor, shape [N, s, W, members * wide]
+            What all blocks but the last contribute to the first hidden layer.
+        finest : Tensor, shape [N, s, W, C]
+            Features of the last block.
+
+        Returns
+        -------
+        Tensor, shape [N, s, W, K]
+        """
+        dtype, shape = finest.dtype, finest.shape[:3]
+        x = self.slice_of_first(self.resolutions[-1], finest).add_(h)
+        x = functional.relu_(x).view(-1, self.members, self.hidden[0]).transpose(0, 1)
+        x = torch.baddbmm(self.second_bias.to(dtype), x, self.second.to(dtype))
+        # The mean over members is one more linear map.
+        x = functional.relu_(x).transpose(0, 1).flatten(1)
+        last, bias = self.third.flatten(0, 1) / self.members, self.third_bias.mean(0)
+        x = torch.addmm(bias, x.to(bias.dtype), last)
+        return x.view(*shape, -1)
+
+    def check(self, features: Mapping[int, Tensor]) -> None:
+        """Refuse features of another generator, and an incomplete set."""
+        for r in self.resolutions:
+            if r not in features:
+                raise ValueError(
+                    f"features has no block {r}; the segmenter needs {self.resolutions}: "
+                    "synthesis(ws, taps=segmenter.resolutions)."
+                )
+            channels = self.first[str(r)].shape[1]
+            if features[r].ndim != 4 or features[r].shape[1:3] != (channels, r):
+                raise ValueError(
+                    f"features[{r}] has shape {list(features[r].shape)}; the segmenter was made "
+                    f"for [N, {channels}, {r}, width]. Does it belong to another generator?"
+                )
+
+    def __repr__(self) -> str:
+        """One line: how many parts and classifiers, and for which generator."""
+        wide, narrow = self.hidden
+        whose = f" for generator {self.generator_hash}" if self.generator_hash else ""
+        return (
+            f"<Segmenter{whose}: {len(self.parts)} parts, {self.members} x {wide}-{narrow}-"
+            f"{len(self.parts)} on blocks {self.resolutions[0]} to {self.resolutions[-1]}>"
+        )
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Enlarge [N, h, w, C] bilinearly to twice the size; pixels are squares that meet at edges."""
+    x = functional.interpolate(x.permute(0, 3, 1, 2), scale_factor=2, mode="bilinear")
+    return x.permute(0, 2, 3, 1)
+
+
+def doubled_rows(x: Tensor, top: int, bottom: int) -> Tensor:
+    """Rows `top` to `bottom`, both even, of what `doubled` gives, from the rows they depend on."""
+    first, last = max(top // 2 - 1, 0), min(bottom // 2 + 1, x.shape[1])
+    return doubled(x[:, first:last])[:, top - 2 * first : bottom - 2 * first]
+
+
+def segment(generator: Generator, ws: Tensor) -> Segmentation:
+    """Synthesise pictures and classify their pixels, in one go. See `Generator.segment`."""
+    segmenter = generator.segmenter
+    if segmenter is None:
+        raise ValueError(
+            "this generator has no segmenter, so nobody knows which parts its pixels show. Load "
+            "one, generator.segmenter = load_segmenter(path, generator), or train one: "
+            "python -m nbdrag.training.segmenter --help."
+        )
+    image, features = generator.synthesis(ws, taps=segmenter.resolutions)
+    logits = segmenter(features)
+    return Segmentation(image, logits, logits.argmax(dim=1).to(torch.uint8))
+
+
+# ----------------------------------------------------------------------------------------- in files
+
+
+def save_segmenter(
+    segmenter: Segmenter, path: str | PathLike[str], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a segmenter as .safetensors, in half precision.
+
+    The file is complete or not there: it is written beside its place and then moved.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    path : path-like
+        Ends in ``.safetensors``. An existing file is replaced.
+    metadata : mapping of str to str, optional
+        What else to keep in the file's metadata, such as how it was trained; "segmenter" is taken.
+
+    Raises
+    ------
+    ValueError
+        If the name ends otherwise, "segmenter" is among the metadata, or a weight isn't finite in
+        half precision.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"path is {str(path)!r}; it must end in .safetensors.")
+    if "segmenter" in (metadata or {}):
+        raise ValueError('metadata contains "segmenter", which the segmenter itself fills in.')
+    tensors = {
+        name: tensor.detach().to("cpu", torch.float16).contiguous()
+        for name, tensor in segmenter.state_dict().items()
+    }
+    if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise ValueError(f"weights not finite in half precision: {', '.join(lost)}.")
+    construction = {
+        "parts": segmenter.parts,
+        "hidden": segmenter.hidden,
+        "members": segmenter.members,
+        "generator_hash": segmenter.generator_hash,
+    }
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        unfinished.write_bytes(
+            save(tensors, {**(metadata or {}), "segmenter": json.dumps(construction)})
+        )
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load_segmenter(
+    path: str | PathLike[str], generator: Generator | None = None, *, force: bool = False
+) -> Segmenter:
+    """Read a segmenter from a file, in float32, frozen, on the CPU.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that `save_segmenter` wrote.
+    generator : Generator, optional
+        The one that it is for. Give it the segmenter yourself:
+        ``generator.segmenter = load_segmenter(path, generator)``.
+    force : bool
+        Whether a segmenter of another generator will do. One that was trained on from the same
+        weights often shares enough of its features.
+
+    Returns
+    -------
+    Segmenter
+
+    Raises
+    ------
+    CheckpointError
+        A `ValueError`. If there is no such file, it is damaged or holds no segmenter, or the
+        segmenter is that of another generator, and not `force`; or doesn't fit it at all.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"there is no file {str(path)!r}.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            construction = (file.metadata() or {}).get("segmenter")
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise CheckpointError(f"{path.name} is damaged ({error}); fetch it anew.") from None
+    if construction is None:
+        raise CheckpointError(
+            f'{path.name} holds no segmenter: there is no "segmenter" in its metadata.'
+        )
+    segmenter = construct(path, construction, weights)
+    if generator is not None:
+        check_generator(path, segmenter, generator, force)
+    return segmenter
+
+
+def construct(path: Path, construction: str, weights: Mapping[str, Tensor]) -> Segmenter:
+    """Make the segmenter that a file describes, once all in it agrees."""
+    try:
+        found: Any = json.loads(construction)
+        channels = {
+            int(name.removeprefix("first.")): int(tensor.shape[1])
+            for name, tensor in weights.items()
+            if name.startswith("first.")
+        }
+        with torch.device("meta"):  # no memory, however large
+            segmenter = Segmenter(
+                channels,
+                [Part(*part) for part in found["parts"]],
+                hidden=tuple(found["hidden"]),
+                members=found["members"],
+                generator_hash=str(found["generator_hash"]),
+            )
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        raise CheckpointError(f"{path.name} describes no segmenter: {error}") from None
+    expected = {name: tuple(tensor.shape) for name, tensor in segmenter.state_dict().items()}
+    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if expected != shapes:
+        wrong = sorted(name for name in expected | shapes if expected.get(name) != shapes.get(name))
+        raise CheckpointError(
+            f"{path.name} doesn't hold the weights of the segmenter that it describes; missing, "
+            f"unknown or of another shape: {', '.join(wrong[:5])}."
+        )
+    values = {name: tensor.float() for name, tensor in weights.items()}
+    if wrong := [name for name, tensor in values.items() if not tensor.isfinite().all()]:
+        raise CheckpointError(f"{path.name} holds values that are not finite, in {wrong[0]}.")
+    segmenter.load_state_dict(values, assign=True)
+    return segmenter.eval().requires_grad_(False)
+
+
+def check_generator(path: Path, segmenter: Segmenter, generator: Generator, force: bool) -> None:
+    """Refuse the segmenter of another generator."""
+    config = generator.config
+    channels = {r: config.channels(r) for r in config.block_resolutions}
+    theirs = {r: segmenter.first[str(r)].shape[1] for r in segmenter.resolutions}
+    if channels != theirs:
+        raise CheckpointError(
+            f"{path.name} is for a generator with the channels {theirs}, by block; this one has "
+            f"{channels}."
+        )
+    if not force and segmenter.generator_hash != (own := generator.content_hash):
+        raise CheckpointError(
+            f"{path.name} was trained for the generator {segmenter.generator_hash or 'of nobody'}; "
+            f"this one is {own}. Train one for it (python -m nbdrag.training.segmenter), or try "
+            "this with force=True."
+        )
+
+
+# ------------------------------------------------------------------------------------ what may be
+
+
+def check_parts(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Parts with names of their own and colours."""
+    parts = tuple(Part(*part) for part in parts)
+    if not 2 <= len(parts) <= MOST_PARTS:
+        raise ValueError(f"there are {len(parts)} parts; it takes 2 to {MOST_PARTS}.")
+    for part in parts:
+        if not isinstance(part.name, str) or not part.name:
+            raise ValueError(f"a part is called {part.name!r}; it needs a name.")
+        if not is_colour(part.colour):
+            raise ValueError(
+                f"the part {part.name!r} has the colour {part.colour!r}; expected one like "
+                "'#3a7bd5'."
+            )
+    names = [part.name for part in parts]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"two parts are called {twice[0]!r}; every name may stand once.")
+    return parts
+
+
+def is_colour(text: object) -> bool:
+    """Whether it is "#" and six hexadecimal digits."""
+    digits = text[1:] if isinstance(text, str) and text[:1] == "#" else ""
+    return len(digits) == 6 and set(digits.lower()) <= set("0123456789abcdef")
+
+
+def check_sizes(resolutions: tuple[int, ...], sizes: Sequence[int]) -> None:
+    """Blocks that double from 4 on, and numbers of channels and members that are some."""
+    if len(resolutions) < 2 or resolutions != tuple(SMALLEST << i for i in range(len(resolutions))):
+        raise ValueError(f"channels are those of blocks {resolutions}; expected (4, 8, 16, ...).")
+    if wrong := [n for n in sizes if not isinstance(n, int) or isinstance(n, bool) or n < 1]:
+        raise ValueError(
+            f"a number of channels, hidden units or members is {wrong[0]!r}; expected 1 or more."
+        )
