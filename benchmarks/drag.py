@@ -99,6 +99,7 @@ def main() -> None:
             case | compare(case, GPU_CONTESTANTS if on_gpu else CONTESTANTS, arguments)
             for case in CASES
         ],
+        "agreement_steps": AGREEMENT_STEPS,
         "agreement": {} if on_gpu else agreement(),
     }
     name = "drag-cuda.json" if on_gpu else "drag.json"

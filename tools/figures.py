@@ -28,6 +28,7 @@ def page() -> str:
         *quality(read("nbdrag/assets/toonfaces-128.json")),
         *accuracy(read("benchmarks/drag_accuracy.json")),
         *speed(read("benchmarks/speed.json"), read("benchmarks/browser.json")),
+        *drag_step(read("benchmarks/drag.json"), read("benchmarks/drag_ablation.json")),
     ]
     return "\n\n".join(["# What was measured", *sections]) + "\n"
 
@@ -111,6 +112,75 @@ def speed(here: Figures, browser: Figures) -> Iterator[str]:
         ],
     )  # fmt: skip
     yield f"`{here['command']}`, `{browser['command']}`"
+
+
+def drag_step(figures: Figures, ablation: Figures) -> Iterator[str]:
+    """A step of a drag in a large generator, beside the published way."""
+    yield "## A drag step beside the published way"
+    yield (
+        "Config f (channel_base 32768, channel_max 512) with random weights. The plain way, "
+        "written for the purpose, does a step as the published programs do, in float32; see "
+        "[performance](performance.md) for what ours leaves out. Every figure is from processes "
+        "of its own, in turn; memory is a whole process's at its peak, PyTorch's import included. "
+        f"On {figures['machine']}, threads: {figures['threads']}, torch {figures['torch']}."
+    )
+    yield table(
+        ["", "", "seconds a step", "times faster", "processor's seconds", "times less", "peak MiB"],
+        [
+            [wish(case), way, *step_figures(row)]
+            for case in figures["cases"]
+            for way, row in case["contestants"].items()
+        ],
+    )
+    yield (
+        "How far apart drags end that ought to end alike: pixels between the points farthest "
+        "apart, and PSNR between the pictures. In bfloat16 and in float32 on trained weights; and "
+        f"after {figures['agreement_steps']} steps on random ones, ours in float32 against the "
+        "others."
+    )
+    yield table(
+        ["", "drags", "px, median", "within 1 px", "dB, median", "35 dB or more"],
+        [
+            [
+                name,
+                f"{row['drags']}",
+                f"{row['median_px']:g}",
+                f"{row['within_1_px']:.0%}",
+                f"{row['median_psnr_db']:g}",
+                f"{row['at_least_35_db']:.0%}",
+            ]
+            for name, row in figures["agreement"].items()
+        ],
+    )
+    yield (
+        "What each way to a fast step is worth: the processor's seconds for a step at 512 px on "
+        "one thread, without it."
+    )
+    yield table(
+        ["", *next(iter(ablation["seconds"].values()))],
+        [
+            [name, *(f"{seconds:.3f}" for seconds in row.values())]
+            for name, row in ablation["seconds"].items()
+        ],
+    )
+    yield f"`{figures['command']}`, `{ablation['command']}`"
+
+
+def wish(case: Figures) -> str:
+    """What is dragged, in a few words."""
+    pairs = f"{case['pairs']} pair{'s' * (case['pairs'] > 1)}"
+    return f"{case['resolution']} px, {pairs}{', mask' * case['mask']}"
+
+
+def step_figures(row: Figures) -> list[str]:
+    """A contestant's row of the table."""
+    return [
+        f"{row['seconds']:.3f}",
+        f"{row['times_faster']:.1f}" if "times_faster" in row else "",
+        f"{row['cpu_seconds']:.3f}",
+        f"{row['cpu_times_faster']:.1f}" if "cpu_times_faster" in row else "",
+        f"{row['peak_mib']}",
+    ]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -268,11 +268,12 @@ def where_nonzero(back: Callable[..., Tensor], gradient: Tensor, *others: Tensor
     height, width = gradient.shape[2:]
     if gradient.device.type != "cpu" or height * width < 1024:
         return back(gradient, *others)
-    # Without its absolute value, which would have to be stored.
-    largest = torch.maximum(gradient.amax(dim=(0, 1)), gradient.amin(dim=(0, 1)).neg())
-    rows, columns = extent(largest.amax(1)), extent(largest.amax(0))
-    if (rows.stop - rows.start) * (columns.stop - columns.start) > height * width / 2:
-        return back(gradient, *others)
+    for some in (gradient[:, :1], gradient):  # with a mask, one channel tells already
+        # Without its absolute value, which would have to be stored.
+        largest = torch.maximum(some.amax(dim=(0, 1)), some.amin(dim=(0, 1)).neg())
+        rows, columns = extent(largest.amax(1)), extent(largest.amax(0))
+        if (rows.stop - rows.start) * (columns.stop - columns.start) > height * width / 2:
+            return back(gradient, *others)
     piece = back(*(each[:, :, rows, columns] for each in (gradient, *others)))
     n, channels, piece_height, _ = piece.shape
     shrunk = (rows.stop - rows.start) // piece_height
