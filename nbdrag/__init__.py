@@ -19,6 +19,8 @@ _HOME = {
     "DragEditor": "nbdrag.widgets.drag",
     "DragOptions": "nbdrag.editing.drag_options",
     "DragStep": "nbdrag.editing.draggan",
+    "EditLibrary": "nbdrag.transfer.library",
+    "EditVector": "nbdrag.transfer.vectors",
     "Generator": "nbdrag.generators.stylegan2",
     "Recipe": "nbdrag.runtime.recipe",
     "StepInspector": "nbdrag.widgets.inspect",

@@ -49,7 +49,7 @@ class Request(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.web.answer(self)
 
-    do_HEAD = do_GET
+    do_HEAD = do_POST = do_GET
 
     def log_message(self, *_: object) -> None:
         pass

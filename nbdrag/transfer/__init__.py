@@ -1,0 +1,1 @@
+"""One edit, many pictures: editing vectors and the libraries that hold them."""
