@@ -1,82 +1,42 @@
-// The canvas: the picture and, over it, a veil on what may not move.
-//
-// Points and outlines are DOM elements above it, so that they can be focused and read out. Drawing
-// stands behind an interface: a test or a host without a 2D context gets a surface that draws
-// nothing.
+// What the drag editor's canvas shows: the picture and, over it, a veil on what may not move.
 
-import type { Picture } from "../shared/pictures";
-import type { Size, Viewport } from "../shared/viewport";
+import { isPixelated, isShaped, type Surface, toCanvas } from "../shared/canvas";
+import type { Editor } from "./editor";
 import { type Mask, softened, tinted, veilOpacity } from "./mask";
-
-export interface Scene {
-  readonly picture: Picture | null;
-  readonly image: Size;
-  readonly viewport: Viewport;
-  /** Null: no veil. */
-  readonly mask: Mask | null;
-}
-
-export interface Surface {
-  /** Sets the canvas's size in device pixels; `ratio` of them make a CSS pixel. */
-  resize(deviceSize: Size, ratio: number): void;
-  draw(scene: Scene): void;
-}
+import { type EditorState, shownMask } from "./store";
 
 /** Night blue at 38 %: dims any picture and leaves it readable. */
 const VEIL = [11, 21, 38, 97] as const;
 
-/** From this many device pixels per image pixel on, pixels are shown as squares. */
-const PIXELATED_FROM = 12;
-
-export function createSurface(canvas: HTMLCanvasElement): Surface {
-  const context = canvas.getContext("2d");
-  if (context === null) return { resize() {}, draw() {} };
-  let ratio = 1;
+/** Makes what draws the editor's present state on a surface. */
+export function createPainter(editor: Editor): (surface: Surface) => void {
+  const { session, view } = editor;
+  let masked: EditorState | null = null;
+  let mask: Mask | null = null;
   let veil: { mask: Mask; soft: boolean; image: HTMLCanvasElement } | null = null;
 
   const veilOf = (mask: Mask, soft: boolean): HTMLCanvasElement => {
-    if (veil?.mask !== mask || veil.soft !== soft)
-      veil = { mask, soft, image: drawVeil(mask, soft) };
+    if (veil?.mask !== mask || veil.soft !== soft) {
+      const sharp = veilOpacity(mask);
+      const pixels = tinted(soft ? softened(sharp, mask) : sharp, VEIL);
+      veil = { mask, soft, image: toCanvas(pixels, mask) };
+    }
     return veil.image;
   };
 
-  return {
-    resize({ width, height }, deviceRatio) {
-      ratio = deviceRatio;
-      if (canvas.width !== width) canvas.width = width;
-      if (canvas.height !== height) canvas.height = height;
-    },
-    draw({ picture, image, viewport, mask }) {
-      const { scale, x, y } = viewport;
-      context.setTransform(1, 0, 0, 1, 0, 0);
-      context.clearRect(0, 0, canvas.width, canvas.height);
-      // One of another shape is the last of a generator that is gone.
-      if (picture === null || !isShaped(picture, image)) return;
-      context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      const smooth = scale * ratio < PIXELATED_FROM;
-      context.imageSmoothingEnabled = smooth;
-      context.imageSmoothingQuality = "high";
-      context.drawImage(picture.source, x, y, image.width * scale, image.height * scale);
-      if (mask !== null) {
-        // Stairs show where a pixel is large, yet not shown as a square.
-        const soft = smooth && scale * ratio > 1.5;
-        context.drawImage(veilOf(mask, soft), x, y, image.width * scale, image.height * scale);
-      }
-    },
+  return (surface) => {
+    const state = session.store.get();
+    const { comparing, overlay } = view.get();
+    const picture = comparing && state.before ? state.before : state.picture;
+    const image = editor.imageSize();
+    surface.clear(editor.viewport());
+    if (picture === null || !isShaped(picture, image)) return;
+    surface.put(picture.source, image);
+    if (masked?.mask !== state.mask || masked.strokes !== state.strokes) mask = shownMask(state);
+    masked = state;
+    if (mask === null || !overlay || comparing) return;
+    // Stairs show where a pixel is large, yet not shown as a square.
+    const soft = !isPixelated(surface) && surface.scale() > 1.5;
+    surface.put(veilOf(mask, soft), image);
   };
-}
-
-/** Whether a picture, or a smaller preview of it, fills the image without being stretched. */
-function isShaped(picture: Size, image: Size): boolean {
-  return picture.width * image.height === picture.height * image.width;
-}
-
-function drawVeil(mask: Mask, soft: boolean): HTMLCanvasElement {
-  const canvas = document.createElement("canvas");
-  canvas.width = mask.width;
-  canvas.height = mask.height;
-  const sharp = veilOpacity(mask);
-  const pixels = tinted(soft ? softened(sharp, mask) : sharp, VEIL);
-  canvas.getContext("2d")?.putImageData(new ImageData(pixels, mask.width, mask.height), 0, 0);
-  return canvas;
 }

@@ -1,46 +1,21 @@
 // Gestures: what press, move and release mean with each tool.
 //
-// Mouse, pen, finger and the keyboard's crosshair all come through here, as image coordinates.
 // Points: press on a point and move it; press on free ground and move, which draws a pair from
 // handle to target; or click the handle, then click the target. Mask tools: press, paint, release.
 
+import { createGestures, type Gesture, type Gestures, type Press } from "../shared/gestures";
+import { isEditable, isRunning } from "../shared/store";
 import { clampToImage, distance, isInside, type Point } from "../shared/viewport";
-import { brushRadius, type Editor } from "./editor";
+import type { Editor } from "./editor";
 import type { MaskTool } from "./mask";
 import { hitTest, withPoint } from "./points";
-import { isEditable, isRunning, shownPairs } from "./store";
-
-export interface Press {
-  /** Image pixels. */
-  readonly at: Point;
-  /** How far from a point's centre it can be taken hold of, in image pixels. */
-  readonly reach: number;
-  /** A pen turned around, or a button that erases. */
-  readonly erases?: boolean;
-}
-
-interface Gesture {
-  move(at: Point): void;
-  /** Ends it: `true` for a release, `false` when it was taken away (a second finger, Escape). */
-  end(released: boolean): void;
-}
+import { shownPairs } from "./store";
 
 /** What a tool turns into when it is to take away. */
 const ERASING = { brush: "eraser", eraser: "eraser", lasso: "lasso_eraser" } as const;
 
-export interface Gestures {
-  press(press: Press): void;
-  move(at: Point): void;
-  release(): void;
-  cancel(): void;
-  /** The pointer moves with no button down. */
-  hover(at: Point | null): void;
-  readonly active: boolean;
-}
-
-export function createGestures(editor: Editor): Gestures {
+export function createDragGestures(editor: Editor): Gestures {
   const { session, view } = editor;
-  let gesture: Gesture | null = null;
 
   const begin = ({ at, reach, erases }: Press): Gesture | null => {
     const state = session.store.get();
@@ -56,23 +31,9 @@ export function createGestures(editor: Editor): Gestures {
     return isInside(at, editor.imageSize()) ? placeHandle(editor, at, reach) : null;
   };
 
-  const end = (released: boolean) => {
-    const ended = gesture;
-    gesture = null;
-    ended?.end(released);
-  };
-
-  return {
-    press(press) {
-      end(false);
-      gesture = begin(press);
-    },
-    move: (at) => gesture?.move(at),
-    release: () => end(true),
-    cancel() {
-      end(false);
-      view.dispatch({ pending: null });
-    },
+  return createGestures({
+    begin,
+    cancelled: () => view.dispatch({ pending: null }),
     hover(at) {
       const { pending } = view.get();
       view.dispatch({
@@ -81,10 +42,7 @@ export function createGestures(editor: Editor): Gestures {
           pending && at ? { ...pending, target: clampToImage(at, editor.imageSize()) } : pending,
       });
     },
-    get active() {
-      return gesture !== null;
-    },
-  };
+  });
 }
 
 /** An edit's handles and mask are its own while it runs; targets can be moved, with any tool. */
@@ -164,8 +122,8 @@ function addPair({ session, view }: Editor, handle: Point, target: Point): void 
   view.dispatch({ pending: null, selected: { index: pairs.length, role: "target" } });
 }
 
-function paint({ session, view, imageSize }: Editor, tool: MaskTool, pressed: Point): Gesture {
-  const radius = brushRadius(view.get(), imageSize());
+function paint({ session, view, radius: brush }: Editor, tool: MaskTool, pressed: Point): Gesture {
+  const radius = brush();
   let path: readonly Point[] = [pressed];
   const show = () => session.showStroke({ tool, radius, path });
   view.dispatch({ overlay: true });

@@ -1,17 +1,25 @@
 // The sidebar: the picture's origin, its points, the mask, the distance so far, the options.
 
 import type { JSX } from "preact";
+import { CommandButton } from "../shared/button";
+import { shorterSide } from "../shared/editor";
 import { useSelect } from "../shared/hooks";
 import { Icon } from "../shared/icons";
-import { CommandButton } from "./button";
+import { Options } from "../shared/options";
+import { Origin } from "../shared/origin";
+import { isEditable, isRunning } from "../shared/store";
 import { Curve } from "./curve";
-import { brushRadius, type Editor, shorterSide } from "./editor";
-import { Options } from "./options";
-import { Origin } from "./origin";
+import type { Editor } from "./editor";
 import { gap } from "./points";
-import { isEditable, isRunning, shownPairs } from "./store";
+import { shownPairs } from "./store";
+
+/** The options worth seeing while their list is folded. */
+const FOREMOST = ["space", "learning_rate", "mask_weight"];
 
 export function Sidebar({ editor }: { editor: Editor }): JSX.Element {
+  const { store, ask } = editor.session;
+  const schema = useSelect(store, ({ snapshot }) => snapshot?.schema);
+  const values = useSelect(store, ({ snapshot }) => snapshot?.options);
   return (
     <aside class="nb-side">
       <div class="nb-scroll">
@@ -19,7 +27,13 @@ export function Sidebar({ editor }: { editor: Editor }): JSX.Element {
         <Points editor={editor} />
         <MaskSection editor={editor} />
         <Curve editor={editor} />
-        <Options editor={editor} />
+        <Options
+          editor={editor}
+          schema={schema}
+          values={values}
+          foremost={FOREMOST}
+          onChange={(options) => ask({ kind: "set_options", options })}
+        />
       </div>
     </aside>
   );
@@ -93,7 +107,7 @@ function MaskSection({ editor }: { editor: Editor }): JSX.Element | null {
   const masked = useSelect(store, ({ mask, strokes }) => mask !== null || strokes.length > 0);
   const tool = useSelect(editor.view, (view) => view.tool);
   const overlay = useSelect(editor.view, (view) => view.overlay);
-  const radius = useSelect(editor.view, (view) => brushRadius(view, editor.imageSize()));
+  const radius = useSelect(editor.view, editor.radius);
   const side = useSelect(store, () => shorterSide(editor.imageSize()));
   if (!masked && tool === "points") return null;
   return (

@@ -2,120 +2,40 @@
 
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import type { Gestures } from "../shared/gestures";
 import { useSelect } from "../shared/hooks";
-import { clamp, type Point, toStage } from "../shared/viewport";
-import { createSurface } from "./canvas";
-import { brushRadius, type Editor } from "./editor";
-import type { Gestures } from "./gestures";
-import { listenToPointers } from "./pointers";
-import { type PointRef, type Role, samePoint } from "./points";
-import { isEditable, isLive, shownMask, shownPairs } from "./store";
+import type { OpenMenu } from "../shared/pointers";
+import { Crosshair, Stage as SharedStage } from "../shared/stage";
+import { isEditable, isRunning } from "../shared/store";
+import { type Point, toStage } from "../shared/viewport";
+import { createPainter } from "./canvas";
+import type { Editor } from "./editor";
+import { hitTest, type PointRef, type Role, samePoint } from "./points";
+import { shownPairs } from "./store";
 
 export function Stage({ editor, gestures }: { editor: Editor; gestures: Gestures }): JSX.Element {
-  const stage = useRef<HTMLDivElement>(null);
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const width = useSelect(editor.session.store, () => editor.imageSize().width);
-  const height = useSelect(editor.session.store, () => editor.imageSize().height);
-  const tool = useSelect(editor.view, (view) => view.tool);
-  const waiting = useSelect(
-    editor.session.store,
-    (state) => state.picture === null && isLive(state),
-  );
-
-  useEffect(() => {
-    if (stage.current === null || canvas.current === null) return;
-    const stopDrawing = keepDrawn(editor, canvas.current);
-    const stopListening = listenToPointers(stage.current, editor, gestures);
-    return () => {
-      stopDrawing();
-      stopListening();
-    };
-  }, [editor, gestures]);
-
-  return (
-    <div
-      ref={stage}
-      class="nb-stage"
-      data-testid="stage"
-      data-tool={tool}
-      style={`--aspect: ${aspect(width, height)}`}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: an application is interactive
-      tabIndex={0}
-      role="application"
-      aria-roledescription="image editor"
-      aria-label={`Picture, ${width} by ${height} pixels. Arrow keys move a crosshair, Enter places a point or draws.`}
-    >
-      <canvas
-        ref={canvas}
-        class="nb-canvas"
-        data-testid="canvas"
-        role="img"
-        aria-label="The generated picture"
-      />
-      {waiting && <p class="nb-empty">Waiting for the kernel…</p>}
-      <Overlay editor={editor} />
-    </div>
-  );
-}
-
-/** How high the stage is for its width: a picture that is higher than wide gets more room. */
-function aspect(width: number, height: number): number {
-  return clamp(height / width, 1, 1.4);
-}
-
-/** Redraws the canvas, once per animation frame, whenever what it shows has changed. */
-function keepDrawn(editor: Editor, canvas: HTMLCanvasElement): () => void {
   const { session, view } = editor;
-  const surface = createSurface(canvas);
-  let requested = 0;
-  let masked: Parameters<typeof shownMask>[0] | null = null;
-  let mask: ReturnType<typeof shownMask> = null;
-
-  const draw = () => {
-    requested = 0;
+  const paint = useMemo(() => createPainter(editor), [editor]);
+  const openMenu: OpenMenu = (at, within, onStage) => {
     const state = session.store.get();
-    const { comparing, overlay } = view.get();
-    if (masked?.mask !== state.mask || masked.strokes !== state.strokes) mask = shownMask(state);
-    masked = state;
-    surface.draw({
-      picture: comparing && state.before ? state.before : state.picture,
-      image: editor.imageSize(),
-      viewport: editor.viewport(),
-      mask: overlay && !comparing ? mask : null,
-    });
+    const hit = hitTest(shownPairs(state), at, within);
+    if (hit === null || !isEditable(state) || isRunning(state)) return;
+    gestures.cancel();
+    view.dispatch({ selected: hit, panel: { kind: "menu", index: hit.index, at: onStage } });
   };
-  const request = () => {
-    if (requested === 0) requested = requestAnimationFrame(draw);
-  };
-
-  const sized = new ResizeObserver(([entry]) => {
-    if (entry === undefined) return;
-    const { width, height } = entry.contentRect;
-    const device = entry.devicePixelContentBoxSize?.[0];
-    const deviceWidth = device?.inlineSize ?? Math.round(width * devicePixelRatio);
-    const deviceHeight = device?.blockSize ?? Math.round(height * devicePixelRatio);
-    if (width === 0 || height === 0) return;
-    surface.resize({ width: deviceWidth, height: deviceHeight }, deviceWidth / width);
-    view.dispatch({ stage: { width, height } });
-    // Resizing clears a canvas: draw before the browser paints.
-    draw();
-  });
-  try {
-    sized.observe(canvas, { box: "device-pixel-content-box" });
-  } catch {
-    sized.observe(canvas);
-  }
-  // JupyterLab detaches cells out of sight, and a canvas comes back blank.
-  const seen = new IntersectionObserver(request);
-  seen.observe(canvas);
-  const unsubscribe = [session.store.subscribe(request), view.subscribe(request)];
-  request();
-  return () => {
-    cancelAnimationFrame(requested);
-    sized.disconnect();
-    seen.disconnect();
-    for (const end of unsubscribe) end();
-  };
+  return (
+    <SharedStage
+      editor={editor}
+      gestures={gestures}
+      paint={paint}
+      openMenu={openMenu}
+      name="Picture"
+      keys="Arrow keys move a crosshair, Enter places a point or draws."
+      shows="The generated picture"
+    >
+      <Overlay editor={editor} />
+    </SharedStage>
+  );
 }
 
 /** The points, the pair being placed, the brush's outline and the crosshair. */
@@ -132,7 +52,7 @@ function Overlay({ editor }: { editor: Editor }): JSX.Element | null {
   const shown = own.pending === null ? pairs : [...pairs, own.pending];
   const drawing = own.tool !== "points" && !own.comparing;
   const cursor = own.crosshair?.at ?? own.hover;
-  const radius = brushRadius(own, editor.imageSize()) * viewport.scale;
+  const radius = editor.radius() * viewport.scale;
 
   return (
     <div class={own.comparing ? "nb-overlay nb-faded" : "nb-overlay"}>
@@ -242,8 +162,4 @@ function Way({ from, to }: { from: Point; to: Point }): JSX.Element {
       <line class="nb-way" {...ends} />
     </>
   );
-}
-
-function Crosshair({ at: [x, y] }: { at: Point }): JSX.Element {
-  return <path class="nb-crosshair" d={`M${x - 12} ${y}h8m8 0h8M${x} ${y - 12}v8m0 8v8`} />;
 }

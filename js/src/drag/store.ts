@@ -1,12 +1,19 @@
-// The store: all that the page knows of one editor. Every view of the model draws from it.
+// The drag editor's store: points, mask and the way so far, beside what all widgets know.
 //
-// The kernel is the truth. What the user has just done is laid over it as a draft (points) or as
-// strokes under way (mask), so that the hand never waits; the kernel's answer settles the draft:
-// yes makes it part of the truth, no drops it.
+// What the user has just done is laid over the kernel's truth as a draft (points) or as strokes
+// under way (mask), so that the hand never waits; the kernel's answer settles the draft: yes makes
+// it part of the truth, no drops it.
 
-import type { Picture } from "../shared/pictures";
-import type { Frame, Loading, Snapshot, Status } from "../shared/protocol.gen";
-import type { Connection } from "../shared/pulse";
+import type { Frame, Snapshot } from "../shared/protocol.gen";
+import {
+  imageSize,
+  isAnother,
+  NOTHING,
+  reduceWidget,
+  starts,
+  type WidgetEvent,
+  type WidgetState,
+} from "../shared/store";
 import { type Mask, type Stroke, withStroke } from "./mask";
 import { fromRows, gap, type Pair, toRows } from "./points";
 
@@ -26,105 +33,32 @@ export interface StrokeUnderWay {
   readonly stroke: Stroke;
 }
 
-export interface Notice {
-  readonly level: Status["level"];
-  readonly text: string;
-}
-
-export interface EditorState {
-  readonly connection: Connection;
-  readonly snapshot: Snapshot | null;
-  /** The header of the picture on screen. */
-  readonly frame: Frame | null;
-  readonly picture: Picture | null;
-  /** The picture to compare with. */
-  readonly before: Picture | null;
-  /** How many frames were drawn. */
-  readonly frames: number;
+export interface EditorState extends WidgetState {
   readonly curve: readonly CurvePoint[];
   /** Null: no mask, everything may move. */
   readonly mask: Mask | null;
   readonly strokes: readonly StrokeUnderWay[];
   readonly draft: Draft | null;
-  /** Object URLs by history entry id. */
-  readonly thumbnails: ReadonlyMap<number, string>;
-  readonly notice: Notice | null;
-  /** The kinds of requests under way. */
-  readonly asked: readonly string[];
 }
 
 export type Event =
-  | { kind: "connection"; connection: Connection }
-  | { kind: "snapshot"; snapshot: Snapshot }
-  | { kind: "frame"; frame: Frame; picture: Picture }
-  | { kind: "still"; picture: Picture }
-  | { kind: "before"; picture: Picture }
+  | WidgetEvent
   | { kind: "mask"; mask: Mask | null }
-  | { kind: "thumbnail"; entry: number; url: string }
-  | { kind: "thumbnails-dropped"; entries: readonly number[] }
-  | { kind: "notice"; notice: Notice | null }
-  | { kind: "loading"; loading: Loading }
-  | { kind: "error-over" }
   | { kind: "draft"; draft: Draft }
   | { kind: "draft-settled"; revision: number; ok: boolean }
   | { kind: "stroke"; revision: number; stroke: Stroke }
-  | { kind: "stroke-settled"; revision: number; ok: boolean }
-  | { kind: "asked"; request: string }
-  | { kind: "answered"; request: string };
+  | { kind: "stroke-settled"; revision: number; ok: boolean };
 
-export const EMPTY: EditorState = {
-  connection: "connecting",
-  snapshot: null,
-  frame: null,
-  picture: null,
-  before: null,
-  frames: 0,
-  curve: [],
-  mask: null,
-  strokes: [],
-  draft: null,
-  thumbnails: new Map(),
-  notice: null,
-  asked: [],
-};
+export const EMPTY: EditorState = { ...NOTHING, curve: [], mask: null, strokes: [], draft: null };
 
 export function reduce(state: EditorState, event: Event): EditorState {
   switch (event.kind) {
-    case "connection":
-      return { ...state, connection: event.connection };
     case "snapshot":
-      return withSnapshot(state, event.snapshot);
+      return { ...reduceWidget(state, event), ...withSnapshot(state, event.snapshot) };
     case "frame":
-      return {
-        ...state,
-        frame: event.frame,
-        picture: event.picture,
-        frames: state.frames + 1,
-        curve: grown(state.curve, event.frame),
-      };
-    case "still":
-      // A saved still never replaces a live picture.
-      return state.frames > 0 ? state : { ...state, picture: event.picture };
-    case "before":
-      return { ...state, before: event.picture };
+      return { ...reduceWidget(state, event), curve: grown(state.curve, event.frame) };
     case "mask":
       return { ...state, mask: event.mask };
-    case "thumbnail":
-      return { ...state, thumbnails: new Map(state.thumbnails).set(event.entry, event.url) };
-    case "thumbnails-dropped": {
-      const kept = [...state.thumbnails].filter(([entry]) => !event.entries.includes(entry));
-      return { ...state, thumbnails: new Map(kept) };
-    }
-    case "notice":
-      return { ...state, notice: event.notice };
-    case "loading":
-      return state.snapshot === null
-        ? state
-        : { ...state, snapshot: { ...state.snapshot, loading: event.loading } };
-    case "error-over":
-      // A request went well: an earlier one's error is no more news.
-      if (state.notice?.level !== "error") return state;
-      return { ...state, notice: withoutError(state.snapshot?.status ?? null) };
     case "draft":
       return { ...state, draft: event.draft };
     case "draft-settled":
@@ -139,37 +73,20 @@ export function reduce(state: EditorState, event: Event): EditorState {
       };
     case "stroke-settled":
       return settleStroke(state, event.revision, event.ok);
-    case "asked":
-      return { ...state, asked: [...state.asked, event.request] };
-    case "answered": {
-      const at = state.asked.indexOf(event.request);
-      return { ...state, asked: state.asked.filter((_, i) => i !== at) };
-    }
+    default:
+      return reduceWidget(state, event);
   }
 }
 
-function withSnapshot(state: EditorState, snapshot: Snapshot): EditorState {
+function withSnapshot(state: EditorState, snapshot: Snapshot): Partial<EditorState> {
   const old = state.snapshot;
-  const starts = snapshot.running && old?.running !== true;
-  const said =
-    snapshot.status.text !== old?.status.text || snapshot.status.level !== old.status.level;
   const ends = old?.running === true && !snapshot.running;
   const draft = ends ? rebased(state.draft, snapshot) : state.draft;
   return {
-    ...state,
-    snapshot,
     // What was placed on another generator's picture is no wish for this one.
     draft: old !== null && isAnother(old, snapshot) ? null : draft,
-    // A new run's points come with its first frame; until then the snapshot's hold.
-    frame: starts ? null : state.frame,
-    curve: starts || snapshot.progress === null ? [] : state.curve,
-    notice: said ? snapshot.status : state.notice,
+    curve: starts(old, snapshot) || snapshot.progress === null ? [] : state.curve,
   };
-}
-
-/** Whether the pictures come from another generator. */
-export function isAnother({ model: old }: Snapshot, { model }: Snapshot): boolean {
-  return old.name !== model.name || old.width !== model.width || old.height !== model.height;
 }
 
 /** New targets for an edit that has ended meanwhile: its handles are where the edit left them. */
@@ -180,10 +97,6 @@ function rebased(draft: Draft | null, { points }: Snapshot): Draft | null {
     target: draft.pairs[i]?.target ?? handle,
   }));
   return { ...draft, pairs };
-}
-
-function withoutError(notice: Notice | null): Notice | null {
-  return notice?.level === "error" ? null : notice;
 }
 
 function grown(curve: readonly CurvePoint[], frame: Frame): readonly CurvePoint[] {
@@ -222,19 +135,10 @@ function settleStroke(state: EditorState, revision: number, ok: boolean): Editor
 
 // ------------------------------------------------------------------------------------- selectors
 
-export interface ImageSize {
-  readonly width: number;
-  readonly height: number;
-}
-
-export function imageSize({ model: { width, height } }: Snapshot): ImageSize {
-  return { width, height };
-}
-
 /**
  * The pairs to show: the user's draft, else the kernel's.
  *
- * While an edit runs, its handles go their own way, as the newest frame tells; only targets can be
+ * While an edit runs its handles are on the way, as the newest frame tells; only targets can be
  * the user's then. A frame may still be on its way to older ones.
  */
 export function shownPairs({ draft, frame, snapshot }: EditorState): readonly Pair[] {
@@ -245,11 +149,6 @@ export function shownPairs({ draft, frame, snapshot }: EditorState): readonly Pa
     handle,
     target: pairs[i]?.target ?? target,
   }));
-}
-
-/** The step of the running or the last edit. */
-export function shownStep({ frame, snapshot }: EditorState): number {
-  return frame?.step ?? snapshot?.progress?.step ?? 0;
 }
 
 /** The mask to show: the kernel's, with the strokes under way on it. */
@@ -266,62 +165,12 @@ export function pixelsToGo(pairs: readonly Pair[]): number | null {
   return mean(pairs.map(gap));
 }
 
-/** One word for the whole: what `data-state` and the status dot say. */
-export type Mode = Exclude<Connection, "live"> | "running" | "error" | "idle";
-
-export function mode({ connection, snapshot, notice }: EditorState): Mode {
-  if (connection !== "live") return connection;
-  if (snapshot?.running) return "running";
-  return notice?.level === "error" ? "error" : "idle";
-}
-
-/** Whether there is a kernel, as far as is known: a static page has none. */
-export function isLive({ connection }: EditorState): boolean {
-  return connection !== "static";
-}
-
 /** Whether the kernel has answered all that the user did: what it has is what is shown. */
 export function isSettled({ asked, draft, strokes }: EditorState): boolean {
   return asked.length === 0 && draft === null && strokes.length === 0;
 }
 
-export function isRunning({ snapshot }: EditorState): boolean {
-  return snapshot?.running === true;
-}
-
-/** Whether the user can change anything now. */
-export function isEditable({ connection, snapshot }: EditorState): boolean {
-  return snapshot !== null && (connection === "live" || connection === "silent");
-}
-
 function mean(values: readonly number[]): number | null {
   if (values.length === 0) return null;
   return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-// ----------------------------------------------------------------------------------------- store
-
-export interface Store<S, E> {
-  get(): S;
-  dispatch(event: E): void;
-  /** Calls back after every change; returns what ends it. */
-  subscribe(callback: () => void): () => void;
-}
-
-export function createStore<S, E>(initial: S, reducer: (state: S, event: E) => S): Store<S, E> {
-  let state = initial;
-  const callbacks = new Set<() => void>();
-  return {
-    get: () => state,
-    dispatch(event) {
-      const next = reducer(state, event);
-      if (next === state) return;
-      state = next;
-      for (const callback of [...callbacks]) callback();
-    },
-    subscribe(callback) {
-      callbacks.add(callback);
-      return () => callbacks.delete(callback);
-    },
-  };
 }

@@ -1,11 +1,11 @@
 // The toolbar: tools on the left, history and export on the right, one primary button.
 
 import type { JSX } from "preact";
+import { CommandButton } from "../shared/button";
 import { useSelect } from "../shared/hooks";
-import { Icon, type IconName } from "../shared/icons";
-import { CommandButton, hint } from "./button";
+import type { IconName } from "../shared/icons";
+import { ExportGroup, HistoryGroup, StartButton, ViewGroup } from "../shared/toolbar";
 import type { Editor, Tool } from "./editor";
-import { isEditable } from "./store";
 
 const TOOLS: readonly { tool: Tool; icon: IconName; label: string }[] = [
   { tool: "points", icon: "points", label: "Place points" },
@@ -30,75 +30,16 @@ export function Toolbar({ editor }: { editor: Editor }): JSX.Element {
           />
         ))}
       </div>
-      <div class="nb-group">
-        <CommandButton editor={editor} command="fit" icon="fit" label="Fit" />
-        <CommandButton editor={editor} command="actualSize" label="100 %">
-          <span class="nb-ratio">1:1</span>
-        </CommandButton>
-        <CompareButton editor={editor} />
-      </div>
-      <div class="nb-group nb-history">
-        <CommandButton editor={editor} command="undo" icon="undo" label="Undo" />
-        <CommandButton editor={editor} command="redo" icon="redo" label="Redo" />
-        <CommandButton
-          editor={editor}
-          command="reset"
-          icon="reset"
-          label="Reset to the first picture"
-        />
-      </div>
-      <div class="nb-group">
-        <CommandButton editor={editor} command="copyCode" icon="code" label="Copy as Python" />
-        <CommandButton editor={editor} command="savePng" icon="save" label="Save PNG" />
-      </div>
-      <StartButton editor={editor} />
+      <ViewGroup editor={editor} />
+      <HistoryGroup editor={editor} />
+      <ExportGroup editor={editor} />
+      <StartButton
+        editor={editor}
+        command="startStop"
+        label="Start"
+        testid="start"
+        asks={["start", "stop"]}
+      />
     </div>
-  );
-}
-
-/** Shows the picture as before while it is held down; the keyboard switches it on and off. */
-function CompareButton({ editor }: { editor: Editor }): JSX.Element {
-  const comparing = useSelect(editor.view, (view) => view.comparing);
-  const possible = useSelect(editor.session.store, ({ before }) => before !== null);
-  const show = (on: boolean) => () => editor.view.dispatch({ comparing: on });
-  return (
-    <button
-      type="button"
-      class="nb-tool"
-      data-testid="compare"
-      title="Hold to see it as before (C)"
-      aria-label="Compare with before"
-      aria-pressed={comparing}
-      disabled={!possible}
-      onPointerDown={show(true)}
-      onPointerUp={show(false)}
-      onPointerCancel={show(false)}
-      onPointerLeave={show(false)}
-      onClick={(event) => event.detail === 0 && editor.commands.toggleCompare.run()}
-    >
-      <Icon name="compare" />
-    </button>
-  );
-}
-
-function StartButton({ editor }: { editor: Editor }): JSX.Element {
-  const { store } = editor.session;
-  const running = useSelect(store, ({ snapshot }) => snapshot?.running === true);
-  const can = useSelect(store, isEditable);
-  const busy = useSelect(store, ({ asked }) => asked.includes("start") || asked.includes("stop"));
-  const label = running ? "Stop" : "Start";
-  return (
-    <button
-      type="button"
-      class={running ? "nb-primary nb-stop" : "nb-primary"}
-      data-testid={running ? "stop" : "start"}
-      title={hint(label, "startStop")}
-      aria-busy={busy}
-      disabled={!can}
-      onClick={editor.commands.startStop.run}
-    >
-      <Icon name={running ? "stop" : "start"} />
-      {label}
-    </button>
   );
 }

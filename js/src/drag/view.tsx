@@ -2,19 +2,23 @@
 
 import { type JSX, render } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { Filmstrip } from "../shared/filmstrip";
 import { keepFocus } from "../shared/focus";
 import { useSelect } from "../shared/hooks";
+import { listenToKeys } from "../shared/keyboard";
+import { Panels } from "../shared/panels";
+import { isLive, mode, shownStep } from "../shared/store";
 import { watchTheme } from "../shared/theme";
+import { watchVisibility } from "../shared/visibility";
 import { createEditor, type Editor, startAfresh } from "./editor";
-import { Filmstrip } from "./filmstrip";
-import { createGestures } from "./gestures";
-import { listenToKeys } from "./keyboard";
-import { Panels } from "./panels";
+import { createDragGestures } from "./gestures";
+import { ownKeys } from "./keyboard";
+import { Menu } from "./menu";
 import type { Session } from "./session";
 import { Sidebar } from "./sidebar";
 import { Stage } from "./stage";
-import { StatusLine } from "./status";
-import { isLive, isSettled, mode, shownStep } from "./store";
+import { Status } from "./status";
+import { isSettled } from "./store";
 import { Toolbar } from "./toolbar";
 
 /** Draws the session's editor into `el`; returns what takes it away again. */
@@ -27,7 +31,7 @@ export function mountEditor(el: HTMLElement, session: Session): () => void {
 function View({ editor }: { editor: Editor }): JSX.Element {
   const { store } = editor.session;
   const root = useRef<HTMLDivElement>(null);
-  const gestures = useMemo(() => createGestures(editor), [editor]);
+  const gestures = useMemo(() => createDragGestures(editor), [editor]);
 
   useEffect(() => {
     const stage = root.current?.querySelector<HTMLElement>(".nb-stage");
@@ -36,7 +40,7 @@ function View({ editor }: { editor: Editor }): JSX.Element {
       watchTheme(root.current),
       keepFocus(root.current, stage),
       watchVisibility(root.current, editor.session),
-      listenToKeys(root.current, editor, gestures),
+      listenToKeys(root.current, editor, gestures, ownKeys(editor)),
     ];
     return () => {
       for (const end of ends) end();
@@ -69,27 +73,10 @@ function View({ editor }: { editor: Editor }): JSX.Element {
         <Stage editor={editor} gestures={gestures} />
         <Sidebar editor={editor} />
         {useSelect(store, isLive) && <Filmstrip editor={editor} />}
-        <StatusLine editor={editor} />
+        <Status editor={editor} />
         <Panels editor={editor} />
+        <Menu editor={editor} />
       </section>
     </div>
   );
-}
-
-/** Tells the session whether somebody can see this view, so that unseen frames stop coming. */
-function watchVisibility(root: HTMLElement, session: Session): () => void {
-  let onScreen = true;
-  const visible = () => onScreen && document.visibilityState !== "hidden";
-  const removeView = session.addView(visible);
-  const observer = new IntersectionObserver((entries) => {
-    onScreen = entries.at(-1)?.isIntersecting ?? true;
-    session.wake();
-  });
-  observer.observe(root);
-  document.addEventListener("visibilitychange", session.wake);
-  return () => {
-    removeView();
-    observer.disconnect();
-    document.removeEventListener("visibilitychange", session.wake);
-  };
 }

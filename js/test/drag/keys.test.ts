@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { arrow, chord, commandFor, KEYS, keyLabel } from "../../src/drag/keys";
+import { KEYS } from "../../src/drag/keys";
+import { arrow, chord, commandFor, keyLabel } from "../../src/shared/keys";
 
 const key = (name: string, mods: Partial<KeyboardEvent> = {}) => ({
   key: name,
@@ -26,7 +27,7 @@ describe("a chord", () => {
     [key("["), "smaller"],
     [key("[", { ctrlKey: true, altKey: true }), "smaller"],
   ])("%o runs %s", (event, command) => {
-    expect(commandFor(chord(event))).toBe(command);
+    expect(commandFor(KEYS, chord(event))).toBe(command);
   });
 
   it.each([
@@ -37,7 +38,7 @@ describe("a chord", () => {
     key("q"),
     key("F5"),
   ])("%o is left to the host", (event) => {
-    expect(commandFor(chord(event))).toBeNull();
+    expect(commandFor(KEYS, chord(event))).toBeNull();
   });
 });
 

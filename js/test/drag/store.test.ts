@@ -1,17 +1,15 @@
 import { describe, expect, it, vi } from "vitest";
 import {
-  createStore,
   type EditorState,
   EMPTY,
   type Event,
-  imageSize,
   isSettled,
-  mode,
   pixelsToGo,
   reduce,
   shownMask,
   shownPairs,
 } from "../../src/drag/store";
+import { createStore, imageSize, mode } from "../../src/shared/store";
 import { frame, snapshot } from "../fakes/kernel";
 
 const picture = { width: 1, height: 1, source: {} as CanvasImageSource, close() {} };

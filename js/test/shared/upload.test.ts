@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { sendFile } from "../../src/drag/upload";
 import { LIMITS } from "../../src/shared/protocol.gen";
+import { sendFile } from "../../src/shared/upload";
 
 const { chunk } = LIMITS;
 const file = new Blob([Uint8Array.from({ length: 6.5 * chunk }, (_, i) => i % 251)]);

@@ -2,14 +2,14 @@
 // on its way.
 
 import type { JSX } from "preact";
-import { useSelect } from "../shared/hooks";
-import { Icon } from "../shared/icons";
-import { LIMITS, type Snapshot } from "../shared/protocol.gen";
 import { CommandButton, hint } from "./button";
-import { type Editor, TRUNCATION } from "./editor";
+import { type AnyEditor, TRUNCATION } from "./editor";
+import { useSelect } from "./hooks";
+import { Icon } from "./icons";
+import { LIMITS, type Snapshot } from "./protocol.gen";
 import { isEditable, isRunning } from "./store";
 
-export function Origin({ editor }: { editor: Editor }): JSX.Element | null {
+export function Origin({ editor }: { editor: AnyEditor }): JSX.Element | null {
   const { store } = editor.session;
   const snapshot = useSelect(store, (state) => state.snapshot);
   const can = useSelect(store, isEditable);
@@ -22,7 +22,7 @@ export function Origin({ editor }: { editor: Editor }): JSX.Element | null {
           type="button"
           class="nb-model"
           data-testid="models"
-          title={hint("Another generator", "models")}
+          title={hint(editor, "Another generator", "models")}
           aria-haspopup="dialog"
           disabled={!can}
           onClick={editor.commands.models.run}
@@ -52,7 +52,7 @@ export function Origin({ editor }: { editor: Editor }): JSX.Element | null {
 }
 
 /** How far the next generator is, and a way to do without it. */
-function OnItsWay({ editor }: { editor: Editor }): JSX.Element | null {
+function OnItsWay({ editor }: { editor: AnyEditor }): JSX.Element | null {
   const loading = useSelect(editor.session.store, ({ snapshot }) => snapshot?.loading ?? null);
   if (loading === null) return null;
   const { name, text, fraction } = loading;
@@ -79,7 +79,7 @@ function OnItsWay({ editor }: { editor: Editor }): JSX.Element | null {
 }
 
 interface FieldProps {
-  editor: Editor;
+  editor: AnyEditor;
   snapshot: Snapshot;
 }
 
@@ -96,7 +96,7 @@ function useSample({ editor, snapshot: { seed, truncation, label } }: FieldProps
     });
 }
 
-function useCan(editor: Editor): boolean {
+function useCan(editor: AnyEditor): boolean {
   return useSelect(editor.session.store, (state) => isEditable(state) && !isRunning(state));
 }
 
@@ -151,7 +151,7 @@ interface WholeNumberProps {
   label: string;
   max: number;
   value: number | null;
-  editor: Editor;
+  editor: AnyEditor;
   /** Resolves with null when the kernel refused; the field then shows again what holds. */
   onChange(value: number): Promise<object | null>;
 }

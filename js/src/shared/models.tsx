@@ -2,12 +2,12 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Icon } from "../shared/icons";
-import type { KnownModel } from "../shared/protocol.gen";
-import type { Editor } from "./editor";
+import type { AnyEditor } from "./editor";
+import { Icon } from "./icons";
 import { Sheet } from "./panels";
+import type { KnownModel } from "./protocol.gen";
 
-export function Models({ editor }: { editor: Editor }): JSX.Element {
+export function Models({ editor }: { editor: AnyEditor }): JSX.Element {
   const { session } = editor;
   const [known, setKnown] = useState<readonly KnownModel[]>([]);
   const [typed, setTyped] = useState("");

@@ -4,7 +4,7 @@
 // answered: so neither side ever holds more than these, however large the file, and a kernel that
 // is busy makes the page wait.
 
-import { LIMITS } from "../shared/protocol.gen";
+import { LIMITS } from "./protocol.gen";
 
 /** More don't make it faster, and what the user does meanwhile waits behind them. */
 const UNDER_WAY = 2;

@@ -2,11 +2,11 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { useSelect } from "../shared/hooks";
-import type { Editor } from "./editor";
+import type { AnyEditor } from "./editor";
+import { useSelect } from "./hooks";
 import { isEditable } from "./store";
 
-export function Filmstrip({ editor }: { editor: Editor }): JSX.Element {
+export function Filmstrip({ editor }: { editor: AnyEditor }): JSX.Element {
   const { store, ask } = editor.session;
   const history = useSelect(store, ({ snapshot }) => snapshot?.history);
   const cursor = useSelect(store, ({ snapshot }) => snapshot?.cursor ?? 0);

@@ -1,11 +1,9 @@
 // Pointers on the stage: mouse, pen and fingers become gestures; wheel and two fingers move the
 // view.
 
-import { distance, type Point, panBy, toImage, zoomAt } from "../shared/viewport";
-import type { Editor } from "./editor";
+import type { AnyEditor } from "./editor";
 import type { Gestures } from "./gestures";
-import { hitTest } from "./points";
-import { isEditable, isRunning, shownPairs } from "./store";
+import { distance, type Point, panBy, toImage, zoomAt } from "./viewport";
 
 /** How far from a point's centre it can be taken hold of, in CSS pixels. */
 const REACH = { mouse: 12, pen: 14, touch: 22 };
@@ -17,10 +15,14 @@ const PEN_ERASER = 5;
 /** `event.buttons` of a pen turned around. */
 const PEN_ERASER_DOWN = 32;
 
+/** Opens the context menu of what lies at a point, within a distance in image pixels, if any. */
+export type OpenMenu = (at: Point, within: number, onStage: Point) => void;
+
 export function listenToPointers(
   stage: HTMLElement,
-  editor: Editor,
+  editor: AnyEditor,
   gestures: Gestures,
+  openMenuAt: OpenMenu,
 ): () => void {
   const { view } = editor;
   /** Where each pressed pointer is now, on the stage. */
@@ -44,13 +46,8 @@ export function listenToPointers(
   const reach = (event: PointerEvent): number =>
     (REACH[event.pointerType as keyof typeof REACH] ?? REACH.mouse) / editor.viewport().scale;
 
-  const openMenu = (event: MouseEvent, within: number) => {
-    const { store } = editor.session;
-    const hit = hitTest(shownPairs(store.get()), onImage(event), within);
-    if (hit === null || !isEditable(store.get()) || isRunning(store.get())) return;
-    gestures.cancel();
-    view.dispatch({ selected: hit, panel: { kind: "menu", index: hit.index, at: onStage(event) } });
-  };
+  const openMenu = (event: MouseEvent, within: number) =>
+    openMenuAt(onImage(event), within, onStage(event));
 
   const onDown = (event: PointerEvent) => {
     if (![PRIMARY, MIDDLE, PEN_ERASER].includes(event.button)) return;
@@ -62,7 +59,7 @@ export function listenToPointers(
     down.set(event.pointerId, pressedAt);
     clearTimeout(longPress);
     if (down.size > 1) return gestures.cancel();
-    if (event.button === MIDDLE || stage.dataset.panning !== undefined) {
+    if (event.button === MIDDLE || view.get().panning) {
       panning = event.pointerId;
       return;
     }
@@ -70,7 +67,7 @@ export function listenToPointers(
       longPress = setTimeout(() => openMenu(event, reach(event)), LONG_PRESS_MS);
     }
     const erases = event.pointerType === "pen" && (event.buttons & PEN_ERASER_DOWN) !== 0;
-    gestures.press({ at: onImage(event), reach: reach(event), erases });
+    gestures.press({ at: onImage(event), reach: reach(event), erases, picks: event.altKey });
   };
 
   const onMove = (event: PointerEvent) => {

@@ -1,36 +1,40 @@
 // The options, folded away with their present values in sight; built from the kernel's schema.
 
 import type { JSX } from "preact";
-import { useSelect } from "../shared/hooks";
-import { Icon } from "../shared/icons";
-import type {
-  ChoiceOption,
-  NumberOption,
-  Option,
-  OptionValue,
-  SwitchOption,
-} from "../shared/protocol.gen";
-import type { Editor } from "./editor";
+import type { AnyEditor } from "./editor";
+import { useSelect } from "./hooks";
+import { Icon } from "./icons";
+import type { ChoiceOption, NumberOption, Option, OptionValue, SwitchOption } from "./protocol.gen";
 import { isEditable, isRunning } from "./store";
 
 type Values = Record<string, OptionValue>;
 
-/** Those worth seeing while the list is folded. */
-const IN_SUMMARY = ["space", "learning_rate", "mask_weight"];
+interface OptionsProps {
+  editor: AnyEditor;
+  schema: readonly Option[] | undefined;
+  values: Values | undefined;
+  /** The names of those worth seeing while the list is folded. */
+  foremost: readonly string[];
+  /** Resolves with null when the kernel refused. */
+  onChange(change: Values): Promise<object | null>;
+}
 
-export function Options({ editor }: { editor: Editor }): JSX.Element | null {
-  const { store, ask } = editor.session;
-  const schema = useSelect(store, ({ snapshot }) => snapshot?.schema);
-  const values: Values | undefined = useSelect(store, ({ snapshot }) => snapshot?.options);
-  const can = useSelect(store, (state) => isEditable(state) && !isRunning(state));
-  if (schema === undefined || values === undefined) return null;
+export function Options({
+  editor,
+  schema,
+  values,
+  foremost,
+  onChange,
+}: OptionsProps): JSX.Element | null {
+  const can = useSelect(editor.session.store, (state) => isEditable(state) && !isRunning(state));
+  if (schema === undefined || values === undefined || schema.length === 0) return null;
   return (
     <details class="nb-section nb-options" data-testid="options">
       <summary>
         <Icon name="chevron" />
         Options
         <span class="nb-space" />
-        <span class="nb-summary">{summary(schema, values)}</span>
+        <span class="nb-summary">{summary(schema, values, foremost)}</span>
       </summary>
       {schema.map((option) => (
         // biome-ignore lint/a11y/noLabelWithoutControl: the field inside it is its control
@@ -41,7 +45,7 @@ export function Options({ editor }: { editor: Editor }): JSX.Element | null {
             option={option}
             value={values[option.name] ?? null}
             disabled={!can}
-            onChange={(value) => ask({ kind: "set_options", options: { [option.name]: value } })}
+            onChange={(value) => onChange({ [option.name]: value })}
           />
         </label>
       ))}
@@ -156,16 +160,21 @@ function explained(option: Option): string {
 }
 
 /** What matters most, in one glance: "W+ · 0.002 · λ 20". */
-export function summary(schema: readonly Option[], values: Values): string {
-  return IN_SUMMARY.map((name) => {
-    const option = schema.find((one) => one.name === name);
-    const value = values[name] ?? null;
-    if (option?.kind === "choice") {
-      return option.choices.find((choice) => choice.value === value)?.label ?? "";
-    }
-    const number = typeof value === "number" ? compact(value) : "";
-    return option?.symbol ? `${option.symbol} ${number}` : number;
-  })
+export function summary(
+  schema: readonly Option[],
+  values: Values,
+  foremost: readonly string[],
+): string {
+  return foremost
+    .map((name) => {
+      const option = schema.find((one) => one.name === name);
+      const value = values[name] ?? null;
+      if (option?.kind === "choice") {
+        return option.choices.find((choice) => choice.value === value)?.label ?? "";
+      }
+      const number = typeof value === "number" ? compact(value) : "";
+      return option?.symbol ? `${option.symbol} ${number}` : number;
+    })
     .filter((part) => part !== "")
     .join(" · ");
 }

@@ -1,26 +1,26 @@
-// Panels over the stage: the list of keys, code that the clipboard refused, a point's menu, and
-// (in `models`) the choice of a generator.
+// Panels over the editor: the list of keys, code that the clipboard refused, and (in `models`) the
+// choice of a generator.
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { useSelect } from "../shared/hooks";
-import { Icon } from "../shared/icons";
 import { isMac } from "./button";
-import type { Editor } from "./editor";
-import { KEYS, keyLabel } from "./keys";
+import type { AnyEditor } from "./editor";
+import { useSelect } from "./hooks";
+import { Icon } from "./icons";
+import { keyLabel } from "./keys";
 import { Models } from "./models";
 
-export function Panels({ editor }: { editor: Editor }): JSX.Element | null {
+export function Panels({ editor }: { editor: AnyEditor }): JSX.Element | null {
   const panel = useSelect(editor.view, (view) => view.panel);
   if (panel === null) return null;
   if (panel.kind === "help") return <Help editor={editor} />;
   if (panel.kind === "models") return <Models editor={editor} />;
   if (panel.kind === "code") return <Code editor={editor} code={panel.code} />;
-  return <Menu editor={editor} index={panel.index} at={panel.at} />;
+  return null;
 }
 
 interface SheetProps {
-  editor: Editor;
+  editor: AnyEditor;
   title: string;
   testid: string;
   children: ComponentChildren;
@@ -54,12 +54,12 @@ export function Sheet({ editor, title, testid, children }: SheetProps): JSX.Elem
   );
 }
 
-function Help({ editor }: { editor: Editor }): JSX.Element {
+function Help({ editor }: { editor: AnyEditor }): JSX.Element {
   const mac = isMac();
   return (
     <Sheet editor={editor} title="Keys" testid="help-panel">
       <div class="nb-keys">
-        {KEYS.map(({ title, bindings }) => (
+        {editor.keys.map(({ title, bindings }) => (
           <section key={title}>
             <h4>{title}</h4>
             <dl>
@@ -81,7 +81,7 @@ function Help({ editor }: { editor: Editor }): JSX.Element {
   );
 }
 
-function Code({ editor, code }: { editor: Editor; code: string }): JSX.Element {
+function Code({ editor, code }: { editor: AnyEditor; code: string }): JSX.Element {
   const area = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
     // Selected text is copied from the element that has the focus.
@@ -92,50 +92,5 @@ function Code({ editor, code }: { editor: Editor; code: string }): JSX.Element {
     <Sheet editor={editor} title="Copy this code" testid="code-panel">
       <textarea ref={area} class="nb-code" readOnly spellcheck={false} value={code} />
     </Sheet>
-  );
-}
-
-function Menu({
-  editor,
-  index,
-  at: [x, y],
-}: {
-  editor: Editor;
-  index: number;
-  at: readonly [number, number];
-}): JSX.Element {
-  const menu = useRef<HTMLDivElement>(null);
-  const items = () => [...(menu.current?.querySelectorAll("button") ?? [])];
-  const focus = (place: number) => items().at(place)?.focus({ preventScroll: true });
-  useEffect(() => focus(0), []);
-  const item = (command: "deletePair" | "clearPoints", label: string) => (
-    <button type="button" role="menuitem" onClick={editor.commands[command].run}>
-      {label}
-    </button>
-  );
-  return (
-    <div
-      ref={menu}
-      class="nb-menu"
-      role="menu"
-      tabIndex={-1}
-      aria-label={`Pair ${index + 1}`}
-      data-testid="menu"
-      onKeyDown={(event) => {
-        const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-        if (step === undefined) return;
-        event.preventDefault();
-        const at = items().indexOf(event.target as HTMLButtonElement);
-        focus((at + step) % items().length);
-      }}
-      onFocusOut={({ relatedTarget }) => {
-        const inside = relatedTarget instanceof Node && menu.current?.contains(relatedTarget);
-        if (!inside) editor.view.dispatch({ panel: null });
-      }}
-      style={`left: min(${x}px, 100% - 150px); top: ${y}px`}
-    >
-      {item("deletePair", `Delete pair ${index + 1}`)}
-      {item("clearPoints", "Delete all points")}
-    </div>
   );
 }
