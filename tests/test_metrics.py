@@ -7,6 +7,7 @@ import torch
 
 from nbdrag.metrics import (
     frechet_distance,
+    kernel_distance,
     mean_distance,
     part_ious,
     peak_signal_to_noise,
@@ -38,6 +39,36 @@ def test_frechet_distance_against_scipy():
 def test_frechet_distance_of_a_shift_is_its_square():
     rows = torch.randn(200, 5, generator=torch.Generator().manual_seed(0))
     assert frechet_distance(rows + 2, rows) == pytest.approx(5 * 4, rel=1e-4)
+
+
+def test_kernel_distance_against_the_sums_of_its_definition():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(9, 4)) + 0.5, rng.normal(size=(7, 4))
+
+    def kernel(x, y):
+        return (x @ y / 4 + 1) ** 3
+
+    def mean_of_pairs(rows):
+        values = [kernel(x, y) for i, x in enumerate(rows) for j, y in enumerate(rows) if i != j]
+        return np.mean(values)
+
+    between = np.mean([kernel(x, y) for x in a for y in b])
+    want = mean_of_pairs(a) + mean_of_pairs(b) - 2 * between
+    assert kernel_distance(torch.tensor(a), torch.tensor(b)) == pytest.approx(want, rel=1e-9)
+
+
+def test_kernel_distance_does_not_depend_on_how_many_rows_there_are():
+    random = torch.Generator().manual_seed(0)
+
+    def distances(rows):
+        drawn = [torch.randn(2, rows, 5, generator=random) for _ in range(200)]
+        return torch.tensor([kernel_distance(a, b) for a, b in drawn])
+
+    for few in (distances(4), distances(40)):
+        assert few.mean().abs() < 3 * few.std() / 200**0.5
+        assert (few < 0).any()
+    with pytest.raises(ValueError, match="both need two or more"):
+        kernel_distance(torch.zeros(1, 3), torch.zeros(4, 3))
 
 
 def test_precision_and_recall_see_what_is_missing():
