@@ -36,7 +36,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -45,6 +44,7 @@ import torch
 from torch import Tensor
 
 from nbdrag.editing.adam import Adam
+from nbdrag.editing.autograd import gradients
 from nbdrag.editing.drag_options import DragOptions, feature_block, tolerance
 from nbdrag.editing.features import Size, sample, sampling_weight
 from nbdrag.editing.inputs import Array, check_mask, check_pairs, check_ws
@@ -159,7 +159,7 @@ def _iterate(
         return DragStep(ws, index, loss, done, points, targets, distances, preview)
 
     points = handles
-    with _gradients():
+    with gradients():
         synthesis = _synthesis(generator, start, block, options)
         # In W+ every movable row has an offset of its own, in W all rows share one.
         rows = 1 if options.space == "w" else layers
@@ -175,7 +175,7 @@ def _iterate(
     if latest.done:
         yield latest
     while not latest.done and latest.index < options.max_steps:
-        with _gradients():
+        with gradients():
             # A handle that has arrived is left alone: d has length one however near the target
             # is, and would push it past. It counts again once tracking finds it astray.
             moving = latest.distances > near
@@ -291,13 +291,6 @@ def _synthesis(
     return partial(
         upto, prepared=prepare(network, start, movable=movable, until=block, dtype=dtype)
     )
-
-
-@contextmanager
-def _gradients() -> Iterator[None]:
-    """Record gradients, even where the caller of `next` has turned that off."""
-    with torch.inference_mode(False), torch.enable_grad():
-        yield
 
 
 def inside(points: Tensor, size: Size) -> Tensor:

@@ -6,6 +6,7 @@ ValueError that names the argument, the value and the remedy.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -20,22 +21,22 @@ from nbdrag.generators.stylegan2 import Generator
 Array: TypeAlias = "ArrayLike | Tensor"
 
 
-def check_ws(generator: Generator, ws: Tensor) -> Tensor:
+def check_ws(generator: Generator, ws: Tensor, name: str = "ws") -> Tensor:
     """The latent of one picture, [num_ws, w_dim], finite, as the generator wants it."""
     expected = (generator.num_ws, generator.w_dim)
     if not isinstance(ws, Tensor):
-        raise ValueError(f"ws is a {type(ws).__name__}; expected a tensor {list(expected)}.")
+        raise ValueError(f"{name} is a {type(ws).__name__}; expected a tensor {list(expected)}.")
     if ws.shape != expected:
-        remedy = " Take one picture of the batch: ws[0]." if ws.shape[1:] == expected else ""
-        raise ValueError(f"ws has shape {list(ws.shape)}; expected {list(expected)}.{remedy}")
+        remedy = f" Take one picture of the batch: {name}[0]." if ws.shape[1:] == expected else ""
+        raise ValueError(f"{name} has shape {list(ws.shape)}; expected {list(expected)}.{remedy}")
     like = generator.w_avg
     if ws.dtype != like.dtype or ws.device != like.device:
         raise ValueError(
-            f"ws is {ws.dtype} on {ws.device}, the generator {like.dtype} on {like.device}; "
+            f"{name} is {ws.dtype} on {ws.device}, the generator {like.dtype} on {like.device}; "
             "convert one with .to()."
         )
     if not ws.isfinite().all():
-        raise ValueError("ws holds NaN or infinity; sample or load it anew.")
+        raise ValueError(f"{name} holds NaN or infinity; sample or load it anew.")
     return ws.detach().clone()
 
 
@@ -81,6 +82,28 @@ def check_mask(mask: Array, size: Size, like: Tensor) -> Tensor:
             "move, or leave it out."
         )
     return found.to(like)
+
+
+def check_labels(
+    name: str, labels: Array, size: Size, parts: Sequence[str], device: torch.device
+) -> Tensor:
+    """A part map [H, W] of the picture: whole numbers, each the place of a name among `parts`."""
+    wanted = f"whole numbers from 0 to {len(parts) - 1}, one a pixel"
+    found = _read(name, labels, "iu", wanted)
+    if found.shape != size:
+        remedy = " Take one map of the batch: {name}[0]." if found.shape[1:] == size else ""
+        raise ValueError(
+            f"{name} has shape {list(found.shape)}; expected that of the picture, {list(size)}."
+            + remedy.format(name=name)
+        )
+    unknown = (found < 0) | (found >= len(parts))
+    if unknown.any():
+        row, column = unknown.nonzero()[0].tolist()
+        raise ValueError(
+            f"{name}[{row}, {column}] is {found[row, column]:g}, a part that is unknown; there are "
+            f"0 ({parts[0]}) to {len(parts) - 1} ({parts[-1]})."
+        )
+    return found.to(device, torch.int64)
 
 
 def _read(name: str, values: Array, kinds: str, wanted: str) -> Tensor:
