@@ -25,6 +25,7 @@ _HOME = {
     "PaintOptions": "nbdrag.editing.paint_options",
     "PaintStep": "nbdrag.editing.editgan",
     "Recipe": "nbdrag.runtime.recipe",
+    "SegmentationPainter": "nbdrag.widgets.paint",
     "StepInspector": "nbdrag.widgets.inspect",
     "drag": "nbdrag.editing.draggan",
     "list_generators": "nbdrag.generators.zoo",

@@ -205,4 +205,6 @@ def _label(change: Start | Edit) -> str:
         return f"seed {change.seed}" + ("" if change.label is None else f", class {change.label}")
     if isinstance(change, Given):
         return "latent"
+    if change.wish.method == "slide":
+        return ", ".join(f"{slide.name} {slide.scale:.2g}" for slide in change.wish.vectors)
     return f"{change.wish.method}, {change.steps} step{'s' * (change.steps != 1)}"

@@ -4,9 +4,9 @@ A recipe is a start and the edits after it. Editing methods are deterministic, s
 from the same latent, each for as many steps as it took then, give the same picture again: bit for
 bit on the same machine, and up to rounding on another.
 
-As a file it is one .safetensors: the latents and masks as tensors, everything else as JSON in the
-metadata under "nbdrag.recipe". Such a file may come from anywhere. Nothing in it is executed, and
-nothing is believed before it is checked.
+As a file it is one .safetensors: latents, masks, part maps and vectors as tensors, everything else
+as JSON in the metadata under "nbdrag.recipe". Such a file may come from anywhere. Nothing in it is
+executed, and nothing is believed before it is checked.
 """
 
 from __future__ import annotations
@@ -30,7 +30,17 @@ from nbdrag.editing.inputs import check_ws
 from nbdrag.generators.identity import generator_hash
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.script import script
-from nbdrag.runtime.wishes import Edit, Mask, OptionValue, Start, Wish, begin, method
+from nbdrag.runtime.wishes import (
+    Edit,
+    Labels,
+    Mask,
+    OptionValue,
+    Slide,
+    Start,
+    Wish,
+    begin,
+    method,
+)
 
 METADATA_KEY = "nbdrag.recipe"
 
@@ -160,6 +170,12 @@ Coordinate = Annotated[float, Meta(ge=-65536, le=65536)]
 Option = bool | Annotated[int, Meta(ge=-(2**53), le=2**53)] | Number | Text | None
 
 
+class _Slide(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    name: Text
+    scale: Number
+    classes: Annotated[list[Text], Meta(max_length=1000)] = []
+
+
 class _Edit(Struct, forbid_unknown_fields=True, omit_defaults=True):
     method: Text
     options: Annotated[dict[Text, Option], Meta(max_length=100)]
@@ -169,6 +185,8 @@ class _Edit(Struct, forbid_unknown_fields=True, omit_defaults=True):
     steps: Annotated[int, Meta(ge=1, le=1_000_000)]
     mask: bool
     mask_width: Annotated[int, Meta(ge=1, le=65536)] | None = None  # None: it is a square
+    labels: bool = False  # and edited ones with them
+    vectors: Annotated[list[_Slide], Meta(max_length=1000)] = []
 
 
 class _File(Struct, forbid_unknown_fields=True):
@@ -192,6 +210,8 @@ def _metadata(recipe: Recipe) -> str:
                 edit.steps,
                 mask=wish.mask is not None,
                 mask_width=None if width == height else width,
+                labels=wish.labels is not None,
+                vectors=[_Slide(name, s, list(classes)) for name, s, _, classes in wish.vectors],
             )
         )
     content = _File(1, recipe.generator, recipe.generator_hash, recipe.start, edits)
@@ -205,6 +225,11 @@ def _tensors(recipe: Recipe) -> dict[str, Tensor]:
         if edit.wish.mask is not None:
             # Eight pixels a byte, each row by itself.
             tensors[f"edits.{i}.mask"] = torch.from_numpy(np.packbits(edit.wish.mask, axis=1))
+        if edit.wish.labels is not None and edit.wish.edited is not None:
+            tensors[f"edits.{i}.labels"] = torch.from_numpy(edit.wish.labels.copy())
+            tensors[f"edits.{i}.edited"] = torch.from_numpy(edit.wish.edited.copy())
+        for j, slide in enumerate(edit.wish.vectors):
+            tensors[f"edits.{i}.vectors.{j}"] = slide.delta.to(recipe.ws.dtype)
     copy = torch.contiguous_format
     return {name: t.detach().cpu().clone(memory_format=copy) for name, t in tensors.items()}
 
@@ -219,10 +244,20 @@ def _recipe(text: str, tensors: dict[str, Tensor]) -> Recipe:
     start = _ws("ws", tensors, like=tensors["ws"])
     edits = []
     for i, edit in enumerate(content.edits):
-        method(edit.method).options.from_dict(edit.options)
         mask = _mask(f"edits.{i}.mask", tensors, edit.mask_width) if edit.mask else None
+        labels, edited = _labels(f"edits.{i}", tensors) if edit.labels else (None, None)
+        vectors = tuple(
+            Slide(
+                slide.name,
+                slide.scale,
+                _ws(f"edits.{i}.vectors.{j}", tensors, like=start),
+                tuple(slide.classes),
+            )
+            for j, slide in enumerate(edit.vectors)
+        )
         options: dict[str, OptionValue] = dict(edit.options)
-        wish = Wish(edit.method, options, tuple(edit.points), mask)
+        wish = Wish(edit.method, options, tuple(edit.points), mask, labels, edited, vectors)
+        method(edit.method).check(wish)
         edits.append(Edit(wish, edit.steps, _ws(f"edits.{i}.ws", tensors, like=start)))
     return Recipe(content.generator, content.generator_hash, content.start, start, tuple(edits))
 
@@ -233,6 +268,10 @@ def _names(content: _File) -> Iterator[str]:
         yield f"edits.{i}.ws"
         if edit.mask:
             yield f"edits.{i}.mask"
+        if edit.labels:
+            yield f"edits.{i}.labels"
+            yield f"edits.{i}.edited"
+        yield from (f"edits.{i}.vectors.{j}" for j in range(len(edit.vectors)))
 
 
 def _ws(name: str, tensors: dict[str, Tensor], like: Tensor) -> Tensor:
@@ -257,3 +296,14 @@ def _mask(name: str, tensors: dict[str, Tensor], width: int | None) -> Mask:
         wanted = "bits of a square" if width is None else f"bits, {width} in a row"
         raise ValueError(f"{name} is {bits.dtype} {list(bits.shape)}; expected {wanted}.")
     return np.unpackbits(bits.numpy(), axis=1, count=columns).astype(np.bool_)
+
+
+def _labels(name: str, tensors: dict[str, Tensor]) -> tuple[Labels, Labels]:
+    labels, edited = tensors[f"{name}.labels"], tensors[f"{name}.edited"]
+    for tensor in (labels, edited):
+        if tensor.dtype != torch.uint8 or tensor.ndim != 2 or tensor.shape != labels.shape:
+            raise ValueError(
+                f"{name}.labels and .edited are {labels.dtype} {list(labels.shape)} and "
+                f"{edited.dtype} {list(edited.shape)}; expected uint8 [H, W], alike."
+            )
+    return labels.numpy(), edited.numpy()

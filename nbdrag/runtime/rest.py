@@ -27,7 +27,7 @@ class AtRest:
     def __init__(self, do: Callable[[Callable[[], bool]], object], *, pause: float = PAUSE) -> None:
         self._do, self._pause = do, pause
         self._changed = threading.Condition()
-        self._turn, self._closed = 0, False
+        self._turn, self._closed, self._doing = 0, False, False
         self._due = math.inf
         self._thread: threading.Thread | None = None
 
@@ -46,6 +46,11 @@ class AtRest:
         """Things move: nothing is to be done until they settle."""
         with self._changed:
             self._move(math.inf)
+
+    def wait(self) -> None:
+        """Wait until it is done, if it is to be done."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._due == math.inf and not self._doing)
 
     def close(self) -> None:
         """Things move for ever: end the thread."""
@@ -66,6 +71,10 @@ class AtRest:
                 threading.excepthook(
                     threading.ExceptHookArgs((type(error), error, error.__traceback__, None))
                 )
+            finally:
+                with self._changed:
+                    self._doing = False
+                    self._changed.notify_all()
 
     def _has_moved_since(self, turn: int) -> bool:
         return self._turn != turn
@@ -76,7 +85,7 @@ class AtRest:
             while not self._closed:
                 left = self._due - time.monotonic()
                 if left <= 0:
-                    self._due = math.inf
+                    self._due, self._doing = math.inf, True
                     return self._turn
                 self._changed.wait(None if left == math.inf else left)
         return None

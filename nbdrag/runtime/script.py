@@ -1,8 +1,9 @@
 """Recipes as Python code: what the editor did, as one would have written it by hand.
 
 The code needs nbdrag and nothing beside it. Numbers are written so that they read back exactly;
-masks and given latents, which nobody reads anyway, are compressed into base64. Everything that
-comes from a recipe is written by `repr`, so a recipe from elsewhere can't smuggle code in.
+masks, part maps, vectors and given latents, which nobody reads anyway, are compressed into base64.
+Everything that comes from a recipe is written by `repr`, so a recipe from elsewhere can't smuggle
+code in.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from nbdrag.editing.drag_options import DragOptions
-from nbdrag.runtime.wishes import Edit, Mask, Sampled, Wish
+from nbdrag.editing.options import Options
+from nbdrag.editing.paint_options import PaintOptions
+from nbdrag.runtime.wishes import Edit, Labels, Mask, Sampled, Slide
 
 if TYPE_CHECKING:
     from nbdrag.runtime.recipe import Recipe
@@ -37,7 +41,6 @@ def script(recipe: Recipe) -> str:
 
 
 def _start(recipe: Recipe) -> Iterator[str]:
-    height, width = recipe.ws.shape
     if recipe.generator:
         yield f"generator = load_generator({recipe.generator!r})"
     else:
@@ -51,9 +54,7 @@ def _start(recipe: Recipe) -> Iterator[str]:
             labels = "labels, "
         yield f"ws = generator.mapping(z, {labels}truncation={recipe.start.truncation!r})[0]"
     else:
-        yield from _packed("ws", recipe.ws.detach().cpu().float().numpy())
-        yield f"ws = np.frombuffer(ws, np.float32).reshape({height}, {width})"
-        yield "ws = torch.from_numpy(ws.copy())"
+        yield from _tensor("ws", recipe.ws)
 
 
 def _edits(recipe: Recipe) -> Iterator[str]:
@@ -64,32 +65,76 @@ def _edits(recipe: Recipe) -> Iterator[str]:
         if mask is not None and (written is None or not np.array_equal(mask, written)):
             yield from _mask(mask)
             written = mask
-        yield from _edit(edit)
+        if edit.wish.method not in CODE:
+            raise ValueError(f"there is no Python code for the method {edit.wish.method!r} yet.")
+        yield from CODE[edit.wish.method](edit)
 
 
-def _edit(edit: Edit) -> Iterator[str]:
-    if edit.wish.method not in CALLS:
-        raise ValueError(f"there is no Python code for the method {edit.wish.method!r} yet.")
-    yield "steps = " + CALLS[edit.wish.method](edit.wish)
+def _drag(edit: Edit) -> Iterator[str]:
+    points = edit.wish.points
+    yield from _call(
+        "drag",
+        "ws",
+        f"handles={[pair[:2] for pair in points]!r}",
+        f"targets={[pair[2:] for pair in points]!r}",
+        *(["mask=mask"] if edit.wish.mask is not None else []),
+        _options(DragOptions, edit),
+    )
+    yield from _steps(edit)
+
+
+def _paint(edit: Edit) -> Iterator[str]:
+    labels, edited = edit.wish.labels, edit.wish.edited
+    if labels is None or edited is None:
+        raise ValueError("an edit to paint has no part maps.")
+    yield "# The parts of the picture, and what was painted over them."
+    yield from _part_map("labels", labels)
+    yield from _part_map("edited", edited)
+    yield from _call("paint", "ws", "labels", "edited", _options(PaintOptions, edit))
+    yield from _steps(edit)
+
+
+def _slide(edit: Edit) -> Iterator[str]:
+    for slide in edit.wish.vectors:
+        yield from _vector(slide)
+        yield f"ws = ws + {slide.scale!r} * vector"
+
+
+def _refine(edit: Edit) -> Iterator[str]:
+    yield "original = ws"
+    for slide in edit.wish.vectors:
+        yield from _vector(slide)
+        yield f"original = original + {-slide.scale!r} * vector"
+    about = sorted({name for slide in edit.wish.vectors for name in slide.classes})
+    parts = [f"parts={about!r}"] if about else []
+    yield from _call("refine", "original", "ws", _options(PaintOptions, edit), *parts)
+    yield from _steps(edit)
+
+
+CODE: dict[str, Callable[[Edit], Iterator[str]]] = {
+    "drag": _drag,
+    "paint": _paint,
+    "slide": _slide,
+    "refine": _refine,
+}
+"""For each method, the lines that make an edit; `ws` is where it starts and what it leaves."""
+
+
+def _call(function: str, *arguments: str) -> Iterator[str]:
+    yield f"steps = {function}("
+    yield from (f"    {argument}," for argument in ("generator", *arguments))
+    yield ")"
+
+
+def _options(kind: type[Options], edit: Edit) -> str:
+    options, usual = asdict(kind.from_dict(edit.wish.options)), asdict(kind())
+    changed = [f"{name}={value!r}" for name, value in options.items() if value != usual[name]]
+    return f"options={kind.__name__}({', '.join(changed)})"
+
+
+def _steps(edit: Edit) -> Iterator[str]:
     yield f"for step in islice(steps, {edit.steps}):"
     yield "    ws = step.ws"
-
-
-def _drag(wish: Wish) -> str:
-    options = DragOptions.from_dict(wish.options)
-    usual = asdict(DragOptions())
-    changed = {name: value for name, value in asdict(options).items() if value != usual[name]}
-    arguments = [
-        f"handles={[pair[:2] for pair in wish.points]!r}",
-        f"targets={[pair[2:] for pair in wish.points]!r}",
-        *(["mask=mask"] if wish.mask is not None else []),
-        f"options=DragOptions({', '.join(f'{name}={value!r}' for name, value in changed.items())})",
-    ]
-    return "drag(\n    generator,\n    ws,\n    " + ",\n    ".join(arguments) + ",\n)"
-
-
-CALLS: dict[str, Callable[[Wish], str]] = {"drag": _drag}
-"""For each method, the expression that begins the edit of a wish; `ws` is where it starts."""
 
 
 def _picture(recipe: Recipe) -> Iterator[str]:
@@ -108,6 +153,22 @@ def _mask(mask: Mask) -> Iterator[str]:
     yield f"mask = mask.reshape({height}, {width}).astype(bool)"
 
 
+def _part_map(name: str, labels: Labels) -> Iterator[str]:
+    yield from _packed(name, labels)
+    yield f"{name} = np.frombuffer({name}, np.uint8).reshape{labels.shape!r}"
+
+
+def _vector(slide: Slide) -> Iterator[str]:
+    yield f"# {slide.name!r}"
+    yield from _tensor("vector", slide.delta)
+
+
+def _tensor(name: str, tensor: Tensor) -> Iterator[str]:
+    yield from _packed(name, tensor.detach().cpu().float().numpy())
+    yield f"{name} = np.frombuffer({name}, np.float32).reshape{tuple(tensor.shape)!r}"
+    yield f"{name} = torch.from_numpy({name}.copy())"
+
+
 def _packed(name: str, values: NDArray[Any]) -> Iterator[str]:
     """Assign the bytes of an array to a name."""
     text = base64.b64encode(zlib.compress(values.tobytes(), 9)).decode()
@@ -116,9 +177,12 @@ def _packed(name: str, values: NDArray[Any]) -> Iterator[str]:
     yield "))"
 
 
+OURS = ("DragOptions", "PaintOptions", "drag", "load_generator", "paint", "refine")
+
+
 def _imports(body: str) -> str:
     """The import statements that the code needs."""
-    ours = [name for name in ("DragOptions", "drag", "load_generator") if f"{name}(" in body]
+    ours = [name for name in OURS if f"{name}(" in body]
     groups = [
         [f"import {name}" for name in ("base64", "zlib") if f"{name}." in body]
         + ["from itertools import islice"] * ("islice(" in body),

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nbdrag.editing.drag_options import usual_block
@@ -64,22 +66,32 @@ def whole(generator: Generator, ws: Tensor, unwanted: Callable[[], bool] | None 
     ValueError
         If there is NaN or infinity in it.
     """
-    if unwanted is None:
-        with generator_lock(generator):
-            return _whole(generator, ws)
+    with _our_turn(generator, unwanted), torch.no_grad():
+        return finite(generator.synthesis(ws[None]).image[0], ws)
+
+
+def segmented(
+    generator: Generator, ws: Tensor, unwanted: Callable[[], bool] | None = None
+) -> tuple[Tensor, NDArray[np.uint8]]:
+    """The whole picture of a latent, and the parts that it shows, [H, W].
+
+    Raises as `whole` does, and ValueError if the generator has no segmenter.
+    """
+    with _our_turn(generator, unwanted), torch.no_grad():
+        image, _, labels = generator.segment(ws[None])
+        return finite(image[0], ws), labels[0].cpu().numpy()
+
+
+@contextmanager
+def _our_turn(generator: Generator, unwanted: Callable[[], bool] | None) -> Iterator[None]:
     lock = generator_lock(generator)
-    if not lock.acquire(unless=unwanted):
+    if not lock.acquire(unless=unwanted or (lambda: False)):
         raise Unwanted
     try:
-        with _interrupted(generator.synthesis, unwanted):
-            return _whole(generator, ws)
+        with _interrupted(generator.synthesis, unwanted) if unwanted else nullcontext():
+            yield
     finally:
         lock.release()
-
-
-def _whole(generator: Generator, ws: Tensor) -> Tensor:
-    with torch.no_grad():
-        return finite(generator.synthesis(ws[None]).image[0], ws)
 
 
 def finite(image: Tensor, ws: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ there and nowhere else, so what is remembered is what was done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,13 +20,17 @@ from torch import Tensor
 
 from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.draggan import drag
+from nbdrag.editing.editgan import paint, refine
 from nbdrag.editing.options import Options
+from nbdrag.editing.paint_options import PaintOptions
 from nbdrag.editing.step import Step
 from nbdrag.generators.stylegan2 import Generator
 
 Mask = NDArray[np.bool_]
+Labels = NDArray[np.uint8]
 OptionValue = bool | int | float | str | None
 Pair = tuple[float, float, float, float]
+Kind = TypeVar("Kind", np.bool_, np.uint8)
 
 
 class Sampled(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag="sampled"):
@@ -44,6 +48,26 @@ class Given(Struct, frozen=True, forbid_unknown_fields=True, tag="given"):
 Start = Sampled | Given
 
 
+class Slide(NamedTuple):
+    """An editing vector, and how much of it: what a slider was moved to.
+
+    Attributes
+    ----------
+    name : str
+        Of the vector.
+    scale : float
+        How much of it; 1 is as it was learnt.
+    delta : Tensor, shape [num_ws, w_dim]
+    classes : tuple of str
+        Names of the parts that it is about, if that is known.
+    """
+
+    name: str
+    scale: float
+    delta: Tensor
+    classes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Wish:
     """What is asked of an editing method.
@@ -58,18 +82,28 @@ class Wish:
         In pixels of the picture.
     mask : bool array, shape [H, W], optional
         True where the picture may move. A copy is kept that can't be written to.
+    labels, edited : uint8 arrays, shape [H, W], optional
+        The parts of the picture, and what was painted over them. Kept as copies, too.
+    vectors : sequence of Slide
+        To add to the latent, in this order; or that were added to it.
     """
 
     method: str
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     points: tuple[Pair, ...] = ()
     mask: Mask | None = None
+    labels: Labels | None = None
+    edited: Labels | None = None
+    vectors: tuple[Slide, ...] = ()
 
     def __post_init__(self) -> None:
         pairs = [(float(hx), float(hy), float(tx), float(ty)) for hx, hy, tx, ty in self.points]
         object.__setattr__(self, "options", dict(self.options))
         object.__setattr__(self, "points", tuple(pairs))
         object.__setattr__(self, "mask", kept(self.mask))
+        object.__setattr__(self, "labels", _kept(self.labels, np.uint8))
+        object.__setattr__(self, "edited", _kept(self.edited, np.uint8))
+        object.__setattr__(self, "vectors", tuple(map(_own, self.vectors)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,10 +126,22 @@ class Edit:
 
 @dataclass(frozen=True)
 class Method:
-    """How wishes for an editing method are checked and begun."""
+    """How wishes for an editing method are checked and begun.
+
+    `needs` names what a wish for it can't be without, besides options.
+    """
 
     options: type[Options]
     begin: Callable[[Generator, Tensor, Wish], Iterator[Step]]
+    needs: tuple[str, ...] = ()
+
+    def check(self, wish: Wish) -> None:
+        """Raise ValueError if something is missing, or an option is none of the method's."""
+        self.options.from_dict(wish.options)
+        for name in self.needs:
+            value = getattr(wish, name)
+            if value is None or len(value) == 0:
+                raise ValueError(f"{wish.method} needs {name}, and there are none.")
 
 
 def begin_drag(generator: Generator, ws: Tensor, wish: Wish) -> Iterator[Step]:
@@ -105,8 +151,53 @@ def begin_drag(generator: Generator, ws: Tensor, wish: Wish) -> Iterator[Step]:
     return drag(generator, ws, handles, targets, wish.mask, DragOptions.from_dict(wish.options))
 
 
-METHODS = {"drag": Method(DragOptions, begin_drag)}
-"""Editing methods by name. A new one joins here, and in `nbdrag.runtime.script.CALLS`."""
+def begin_paint(generator: Generator, ws: Tensor, wish: Wish) -> Iterator[Step]:
+    """Begin `nbdrag.paint` as wished."""
+    METHODS["paint"].check(wish)
+    options = PaintOptions.from_dict(wish.options)
+    return paint(generator, ws, wish.labels, wish.edited, options)  # type: ignore[arg-type]
+
+
+def begin_slide(generator: Generator, ws: Tensor, wish: Wish) -> Iterator[Step]:
+    """Begin to add editing vectors: one step, and it is done."""
+    METHODS["slide"].check(wish)
+    return iter([Step(slid(ws, wish.vectors), 1, 0.0, done=True)])
+
+
+def begin_refine(generator: Generator, ws: Tensor, wish: Wish) -> Iterator[Step]:
+    """Begin `nbdrag.refine`, after the vectors of the wish were added to a latent."""
+    METHODS["refine"].check(wish)
+    before = slid(ws, [slide._replace(scale=-slide.scale) for slide in wish.vectors])
+    about = {name for slide in wish.vectors for name in slide.classes}
+    options = PaintOptions.from_dict(wish.options)
+    return refine(generator, before, ws, options, parts=sorted(about) or None)
+
+
+METHODS = {
+    "drag": Method(DragOptions, begin_drag),
+    "paint": Method(PaintOptions, begin_paint, needs=("labels", "edited")),
+    "slide": Method(Options, begin_slide, needs=("vectors",)),
+    "refine": Method(PaintOptions, begin_refine, needs=("vectors",)),
+}
+"""Editing methods by name. A new one joins here, and in `nbdrag.runtime.script.CODE`."""
+
+
+def slid(ws: Tensor, vectors: Sequence[Slide]) -> Tensor:
+    """The latent `ws` [num_ws, w_dim] with editing vectors added to it, one after the other.
+
+    Raises
+    ------
+    ValueError
+        If one of them is of another shape, and so of another generator.
+    """
+    for name, scale, delta, _ in vectors:
+        if delta.shape != ws.shape:
+            raise ValueError(
+                f"the vector {name!r} is {list(delta.shape)}, but ws {list(ws.shape)}: it belongs "
+                "to another generator."
+            )
+        ws = ws + scale * delta.to(ws)
+    return ws
 
 
 def method(name: str) -> Method:
@@ -188,11 +279,20 @@ def checked_start(
 
 def kept(mask: Mask | None) -> Mask | None:
     """A copy of a mask that can't be written to. Such a copy needs no other."""
-    if mask is None:
+    return _kept(mask, np.bool_)
+
+
+def _own(slide: Slide) -> Slide:
+    name, scale, delta, classes = slide
+    return Slide(str(name), float(scale), delta.detach().clone(), tuple(classes))
+
+
+def _kept(array: NDArray[Kind] | None, kind: type[Kind]) -> NDArray[Kind] | None:
+    if array is None:
         return None
-    own = isinstance(mask, np.ndarray) and mask.base is None and mask.dtype == np.bool_
-    if own and not mask.flags.writeable:
-        return mask
-    copy = np.array(mask, dtype=np.bool_)
+    own = isinstance(array, np.ndarray) and array.base is None and array.dtype == kind
+    if own and not array.flags.writeable:
+        return array
+    copy = np.array(array, dtype=kind)
     copy.flags.writeable = False
     return copy

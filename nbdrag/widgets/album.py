@@ -5,7 +5,8 @@ back wants the very pixels seen before, so each entry's picture is kept, lossles
 long as there is room; after that it is made again.
 
 A large picture is first kept as a glance, which is there at once and smaller; whoever has
-the whole picture keeps it in its place.
+the whole picture keeps it in its place. The parts that it shows, and what was painted over them,
+are kept beside it once they are known.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from nbdrag.runtime.synthesis import glance, whole
 from nbdrag.runtime.wishes import Edit, Given, Start
 from nbdrag.widgets.mask import MaskArray
 from nbdrag.widgets.pairs import Pair
+from nbdrag.widgets.part_map import PartMap
 
 ROOM = 64 << 20  # bytes, for all pictures together
 NUMBERS = count(1)  # of histories; no two have the same, whatever generator they are of
@@ -65,6 +67,7 @@ class Album:
 
     history: History
     _shots: OrderedDict[int, Shot]
+    _part_maps: dict[int, PartMap]
     _number: int
 
     def __init__(self, generator: Generator, start: Start, ws: Tensor, room: int = ROOM) -> None:
@@ -125,6 +128,16 @@ class Album:
         while len(self._shots) > 1 and self._size() > self._room:
             self._shots.popitem(last=False)
 
+    def part_map(self, entry: Entry) -> PartMap | None:
+        """The parts of an entry's picture, if they are known."""
+        return self._part_maps.get(entry.id)
+
+    def keep_parts(self, entry: Entry, part_map: PartMap) -> None:
+        """Keep the parts of an entry's picture, for as long as the entry is there."""
+        there = {entry.id for entry in self.history.entries}
+        self._part_maps = {key: one for key, one in self._part_maps.items() if key in there}
+        self._part_maps[entry.id] = part_map
+
     def add(
         self,
         change: Start | Edit,
@@ -145,19 +158,32 @@ class Album:
             self.history.add_start(change, ws, points=points, mask=mask, thumbnail=small)
         self.keep(self.current, self._shot(picture))
 
+    def add_instead(
+        self, change: Start | Edit, ws: Tensor, points: Sequence[Pair], mask: MaskArray | None
+    ) -> None:
+        """Put a picture in the place of the one shown, which is forgotten."""
+        replaced = self.current
+        self.history.cursor -= 1
+        try:
+            self.add(change, ws, points, mask)
+        except BaseException:
+            self.history.cursor += 1
+            raise
+        self._shots.pop(self.key(replaced), None)
+
     def take_over(self, entries: Sequence[Entry]) -> None:
         """Forget all entries and begin anew with these, if all their pictures can be made."""
         first, *later = entries
         # What the first one may have been an edit of is not among them.
         start = Given() if isinstance(first.change, Edit) else first.change
-        before = self.history, self._shots, self._number
+        before = self.history, self._shots, self._part_maps, self._number
         try:
             picture = glance(self._generator, first.ws)
             self._begin(start, first.ws, first.points, first.mask, picture)
             for entry in later:
                 self.add(entry.change, entry.ws, entry.points, entry.mask)
         except BaseException:
-            self.history, self._shots, self._number = before
+            self.history, self._shots, self._part_maps, self._number = before
             raise
 
     def _begin(
@@ -171,7 +197,7 @@ class Album:
         small = pictures.thumbnail(pictures.to_pil(picture))
         self.history = History(start, ws, points=points, mask=mask, thumbnail=small)
         self._number = next(NUMBERS)
-        self._shots = OrderedDict()
+        self._shots, self._part_maps = OrderedDict(), {}
         self.keep(self.current, self._shot(picture))
 
     def _shot(self, picture: Tensor) -> Shot:

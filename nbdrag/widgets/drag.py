@@ -1,37 +1,23 @@
 """DragEditor: drag points of a generated picture in a notebook cell.
 
-What can be done by hand can be done here, too, from Python. The editor adds little of its own:
-`Session` is the state and its commands, `SessionWidget` is how a notebook shows it.
+What can be done by hand can be done here, too, from Python.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from os import PathLike, fsdecode
+from collections.abc import Mapping
+from os import PathLike
 
 from numpy.typing import ArrayLike
-from PIL import Image
-from torch import Tensor
 
 from nbdrag.editing.drag_options import DragOptions
-from nbdrag.editing.draggan import DragStep
 from nbdrag.generators.stylegan2 import Generator
-from nbdrag.generators.zoo import load_generator
-from nbdrag.runtime.history import Entry
-from nbdrag.runtime.loading import Loading
-from nbdrag.runtime.recipe import Recipe
-from nbdrag.runtime.runner import Outcome
-from nbdrag.runtime.wishes import Sampled
+from nbdrag.widgets.editor import Editor, session_of
 from nbdrag.widgets.mask import MaskArray
-from nbdrag.widgets.models import Models, title
 from nbdrag.widgets.pairs import Pair
-from nbdrag.widgets.session import Session
-from nbdrag.widgets.widget import SessionWidget
-from nbdrag.widgets.work import Work
 
 
-class DragEditor(SessionWidget):
+class DragEditor(Editor):
     """Drag points of a generated picture, by mouse or from Python.
 
     Show it by writing its name at the end of a cell. Everything that can be done by hand can be
@@ -39,12 +25,13 @@ class DragEditor(SessionWidget):
 
     Parameters
     ----------
-    generator : Generator, str or path-like
-        One that was loaded, or what `load_generator` takes. Editors may share one.
-    seed : int
-        Of the first picture, from 0 to 2**32 - 1.
-    truncation : float
-        ψ, from 0 (the mean picture) to 1 (as the generator draws it).
+    generator : Generator, str, path-like or another editor
+        One that was loaded, or what `load_generator` takes. Editors may share one. Of another
+        editor, such as a `SegmentationPainter`, it shows the same picture and history.
+    seed : int, optional
+        Of the first picture, from 0 to 2**32 - 1. Default: 0.
+    truncation : float, optional
+        ψ, from 0 (the mean picture) to 1 (as the generator draws it). Default: 0.7.
     label : int, optional
         Class of it, from 0, if the generator has any. Default: the first.
     options : DragOptions or mapping, optional
@@ -82,123 +69,16 @@ class DragEditor(SessionWidget):
 
     def __init__(
         self,
-        generator: Generator | str | PathLike[str] = "toonfaces-128",
+        generator: Generator | str | PathLike[str] | Editor = "toonfaces-128",
         *,
-        seed: int = 0,
-        truncation: float = 0.7,
+        seed: int | None = None,
+        truncation: float | None = None,
         label: int | None = None,
         options: DragOptions | Mapping[str, object] | None = None,
     ) -> None:
-        source = ""
-        if not isinstance(generator, Generator):
-            source, generator = fsdecode(generator), load_generator(generator)
-        work = Work.begin(
-            generator,
-            source=source,
-            name=title(source or generator.source),
-            seed=seed,
-            truncation=truncation,
-            label=label,
-            options=options,
+        super().__init__(
+            *session_of(generator, seed=seed, truncation=truncation, label=label, options=options)
         )
-        session = Session(work)
-        super().__init__(session, Models(session))
-
-    # ------------------------------------------------------------------------------- the picture
-
-    @property
-    def generator(self) -> Generator:
-        """What makes the pictures. Set another one, or `load` it.
-
-        The editor begins anew with it, with options that suit it; `back` leads to the one before,
-        and to all that was made with that.
-        """
-        return self._session.generator
-
-    @generator.setter
-    def generator(self, generator: Generator) -> None:
-        self._models.use(generator)
-
-    def load(self, source: str | PathLike[str]) -> Loading[Generator]:
-        """Load another generator, and go on with it once it is there.
-
-        Returns at once; meanwhile everything goes on with the present one, and if this fails, it
-        stays so. What is being loaded already is given up.
-
-        Parameters
-        ----------
-        source : str or path-like
-            What `load_generator` takes: a name, a path, an address.
-
-        Returns
-        -------
-        Loading
-            To await, or to ``stop()``. Awaiting gives the generator or raises what went wrong,
-            which the status line shows, too; `nbdrag.runtime.loading.LoadingStopped`, if it was
-            stopped.
-        """
-        return self._models.load(source)
-
-    def back(self) -> None:
-        """Go on with the generator before this one, where it was left. Twice leads back here."""
-        self._session.go_back()
-
-    @property
-    def ws(self) -> Tensor:
-        """Latent of the picture, shape [num_ws, w_dim]; a copy. Set it to show another picture.
-
-        While an edit runs, that of its newest step.
-        """
-        return self._session.ws.clone()
-
-    @ws.setter
-    def ws(self, ws: Tensor) -> None:
-        self._session.set_ws(ws)
-
-    @property
-    def image(self) -> Image.Image:
-        """The picture, of full size, RGB. It follows from `ws`, so set that."""
-        return self._session.image()
-
-    @property
-    def seed(self) -> int | None:
-        """Seed that the picture goes back to; None where a latent was set. Set it to draw anew."""
-        start = self._session.work.start
-        return None if start is None else start.seed
-
-    @seed.setter
-    def seed(self, seed: int) -> None:
-        start = self._session.work.start or Sampled(0, 0.7)
-        self._session.sample(seed, start.truncation, start.label)
-
-    @property
-    def truncation(self) -> float | None:
-        """ψ, from 0 to 1, that the picture was drawn with; None where a latent was set."""
-        start = self._session.work.start
-        return None if start is None else start.truncation
-
-    @truncation.setter
-    def truncation(self, truncation: float) -> None:
-        start = self._drawn("truncation")
-        self._session.sample(start.seed, truncation, start.label)
-
-    @property
-    def label(self) -> int | None:
-        """Class that the picture was drawn of, from 0; None where there are no classes."""
-        start = self._session.work.start
-        return None if start is None else start.label
-
-    @label.setter
-    def label(self, label: int) -> None:
-        start = self._drawn("label")
-        self._session.sample(start.seed, start.truncation, label)
-
-    def _drawn(self, name: str) -> Sampled:
-        """How the picture was drawn, for who wants to draw it otherwise."""
-        start = self._session.work.start
-        if start is None:
-            raise ValueError(f"{name} is of a picture with a seed; set editor.seed first.")
-        return start
 
     # ----------------------------------------------------------------------- what is placed on it
 
@@ -244,11 +124,6 @@ class DragEditor(SessionWidget):
 
     # ------------------------------------------------------------------------------------ the edit
 
-    @property
-    def running(self) -> bool:
-        """Whether an edit runs."""
-        return self._session.running
-
     def start(self) -> None:
         """Drag the handles towards their targets, beside the notebook's cells.
 
@@ -260,90 +135,3 @@ class DragEditor(SessionWidget):
             If there are no points, or nothing may move.
         """
         self._session.start()
-
-    def stop(self) -> None:
-        """End the edit after its present step, and wait for that."""
-        self._session.stop()
-        runner = self._session.runner
-        if runner is not None:
-            # A callback of the edit can only ask: it can't wait for itself.
-            with contextlib.suppress(RuntimeError):
-                runner.join()
-        self._home.call(self._save)
-
-    def on_step(self, callback: Callable[[DragStep], object]) -> Callable[[], None]:
-        """Call back after each step, on the edit's own thread.
-
-        The edit waits for the callback. What it raises is shown in the status line.
-
-        Returns
-        -------
-        callable
-            Call it to be called back no more.
-        """
-        self._callbacks.append(callback)
-        return lambda: self._callbacks.remove(callback)
-
-    async def wait(self) -> Outcome | None:
-        """Wait for the end of the edit; tells how the last one ended, None if there was none."""
-        outcome, waited_for = None, None
-        # Where targets were moved, another edit went on.
-        while (runner := self._session.runner) is not waited_for and runner is not None:
-            outcome, waited_for = await runner.wait(), runner
-        self._home.call(self._save)
-        return outcome
-
-    async def steps(self) -> AsyncIterator[DragStep]:
-        """The newest step of the edit, again and again until it ends.
-
-        Steps that pass while the loop's body runs are skipped; the last one never is, not even
-        that of an edit that has ended already.
-        """
-        seen = None
-        while (runner := self._session.runner) is not seen and runner is not None:
-            async for step in runner:
-                yield step
-            seen = runner
-
-    # --------------------------------------------------------------------------------- the history
-
-    @property
-    def history(self) -> tuple[Entry, ...]:
-        """Every picture so far with what was placed on it; those after `cursor` can be redone.
-
-        Set the entries of another editor of this generator to go on from its last picture.
-        """
-        return self._session.entries
-
-    @history.setter
-    def history(self, entries: Sequence[Entry]) -> None:
-        self._session.set_history(entries)
-
-    @property
-    def cursor(self) -> int:
-        """Index in `history` of the picture shown."""
-        return self._session.album.history.cursor
-
-    def undo(self) -> None:
-        """Go back to the picture before. Raises ValueError at the first."""
-        self._session.undo()
-
-    def redo(self) -> None:
-        """Go forward again. Raises ValueError at the last."""
-        self._session.redo()
-
-    def reset(self) -> None:
-        """Go back to the picture before any edit. `redo` leads forward again."""
-        self._session.reset()
-
-    def go_to(self, index: int) -> None:
-        """Go to an entry of the history, from 0. Raises ValueError if there is none."""
-        self._session.go_to(index)
-
-    @property
-    def recipe(self) -> Recipe:
-        """How the picture was made: to replay, save, or read as Python.
-
-        A running edit joins it when it ends.
-        """
-        return self._session.recipe()

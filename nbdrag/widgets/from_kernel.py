@@ -233,7 +233,8 @@ class Parts(Message, tag="parts"):
 class Labels(Message, tag="labels"):
     """A part map, in the buffer: a byte a pixel, row after row, compressed by zlib ("deflate").
 
-    `original`: as it was found in the picture; otherwise as it is painted.
+    `original`: as it was found in the picture, sent only with another one; otherwise as it is
+    painted. `version` is the snapshot's `labels_version` that it came with.
     """
 
     version: int

@@ -10,7 +10,6 @@ from msgspec import Meta
 from nbdrag.widgets.protocol import (
     MAX_ID,
     MAX_LABEL,
-    MAX_NAME,
     MAX_OPTIONS,
     MAX_PART,
     MAX_PATH,
@@ -19,10 +18,12 @@ from nbdrag.widgets.protocol import (
     MAX_SEED,
     MAX_SOURCE,
     MAX_UPLOAD,
+    MAX_VECTOR_NAME,
     MAX_VECTORS,
     PROTOCOL,
     Coordinate,
     Count,
+    File,
     Message,
     Name,
     OptionValue,
@@ -163,19 +164,19 @@ class StartRefine(Asked, tag="start_refine"):
 class Slide(Asked, tag="slide"):
     """All sliders that are not at 0, by name. The newest of several values is enough."""
 
-    scales: Annotated[dict[Name, Scale], Meta(max_length=MAX_VECTORS)]
+    scales: Annotated[dict[File, Scale], Meta(max_length=MAX_VECTORS)]
 
 
 class LearnVector(Asked, tag="learn_vector"):
     """Make what the last edit did a vector with a slider."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_VECTOR_NAME)]
 
 
 class ForgetVector(Asked, tag="forget_vector"):
     """Remove a vector that was learnt, and its slider."""
 
-    name: Name
+    name: File
 
 
 class Start(Asked, tag="start"):
@@ -231,7 +232,7 @@ class Upload(Asked, tag="upload"):
     The bytes follow in `Chunk`s, which name this request's id as their `upload`.
     """
 
-    name: Annotated[str, Meta(min_length=1, max_length=255)]
+    name: Annotated[File, Meta(min_length=1)]
     size: Annotated[int, Meta(ge=1, le=MAX_UPLOAD)]
 
 

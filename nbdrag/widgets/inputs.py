@@ -7,29 +7,30 @@ the value and the remedy. Points and masks are checked in `pairs` and `mask`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import nan
 from numbers import Real
 from operator import index as whole
 
 import torch
 
-from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.inputs import check_ws
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.history import Entry
 from nbdrag.runtime.wishes import Sampled, checked_start, sample
 from nbdrag.widgets import pairs, panel
-from nbdrag.widgets.protocol import MAX_SEED
+from nbdrag.widgets.protocol import MAX_SCALE, MAX_SEED
 
 
 def check_options(
-    change: DragOptions | Mapping[str, object], present: DragOptions, generator: Generator
-) -> DragOptions:
+    change: panel.Suited | Mapping[str, object], present: panel.Suited, generator: Generator
+) -> panel.Suited:
     """All options, from all of them or from some by name, that suit the generator."""
+    kind = type(present)
     if isinstance(change, Mapping):
         change = present.updated(change)
-    elif not isinstance(change, DragOptions):
+    elif not isinstance(change, kind):
         raise ValueError(
-            f"options is a {type(change).__name__}; expected DragOptions, or a mapping of some."
+            f"options is a {type(change).__name__}; expected {kind.__name__}, or a mapping of some."
         )
     return panel.fitting(change, generator)
 
@@ -47,6 +48,17 @@ def check_start(
     if not isinstance(truncation, Real) or not 0 <= float(truncation) <= 1:
         raise ValueError(f"truncation is {truncation!r}; expected a number from 0 to 1.")
     return checked_start(generator, number, float(truncation), label)
+
+
+def check_scale(name: str, scale: object) -> float:
+    """How much of a vector, of whatever kind of number."""
+    number = nan if isinstance(scale, bool) or not isinstance(scale, Real) else float(scale)
+    if not abs(number) <= MAX_SCALE:  # False for NaN, too
+        raise ValueError(
+            f"the scale of {name!r} is {scale!r}; expected a number from {-MAX_SCALE:g} to "
+            f"{MAX_SCALE:g}."
+        )
+    return number
 
 
 def check_entries(entries: object, generator: Generator) -> tuple[Entry, ...]:

@@ -30,8 +30,6 @@ class Models:
     ----------
     session : Session
         Its `loading` is kept up to date here.
-    on_progress : callable
-        Called on the loading's thread when that has changed and nothing else.
 
     Attributes
     ----------
@@ -39,8 +37,8 @@ class Models:
         The newest loading; it may have ended.
     """
 
-    def __init__(self, session: Session, on_progress: Callable[[], object] = lambda: None) -> None:
-        self._session, self.on_progress = session, on_progress
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self.present: Loading[Generator] | None = None
         self._upload: Upload | None = None
         self._number = -1  # by which the page calls the upload
@@ -134,7 +132,9 @@ class Models:
             session.loading = k.Loading(
                 name=loading.name, text=loading.text, fraction=loading.fraction
             )
-        self.on_progress()
+            listeners = [*session.listeners]
+        for listener in listeners:
+            listener.on_loading()
 
     def _ended(self, loading: Loading[Generator]) -> None:
         session, error = self._session, loading.error

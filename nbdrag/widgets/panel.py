@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import Field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from nbdrag.editing.drag_options import DragOptions, tolerance
+from nbdrag.editing.paint_options import PaintOptions, margin
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.widgets.from_kernel import Choice, ChoiceOption, NumberOption, Option, SwitchOption
 
-UNITS = {"patch_radius": "px", "search_radius": "px", "tolerance": "px", "max_steps": "steps"}
-SYMBOLS = {"mask_weight": "λ", "patch_radius": "r₁", "search_radius": "r₂"}
+UNITS = {
+    "patch_radius": "px",
+    "search_radius": "px",
+    "tolerance": "px",
+    "margin": "px",
+    "max_steps": "steps",
+}
+SYMBOLS = {
+    "mask_weight": "λ",
+    "patch_radius": "r₁",
+    "search_radius": "r₂",
+    "label_weight": "λ₂",
+    "identity_weight": "λ₃",
+}
+Suited = TypeVar("Suited", DragOptions, PaintOptions)
 LOGARITHMIC = {"learning_rate"}
 WORDS = {"w+": "W+", "w": "W", "auto": "automatic"}
 
 
-def option_schema(generator: Generator) -> list[Option]:
-    """The options of a drag with their labels, ranges and the defaults that suit `generator`."""
-    defaults = DragOptions.for_generator(generator)
+def option_schema(
+    generator: Generator, kind: type[DragOptions] | type[PaintOptions] = DragOptions
+) -> list[Option]:
+    """The options of a method with their labels, ranges and the defaults that suit `generator`."""
+    defaults = kind.for_generator(generator)
     return [_option(field, getattr(defaults, field.name), generator) for field in fields(defaults)]
 
 
-def fitting(options: DragOptions, generator: Generator) -> DragOptions:
+def fitting(options: Suited, generator: Generator) -> Suited:
     """The options themselves, if they suit the generator.
 
     Raises
@@ -29,7 +45,7 @@ def fitting(options: DragOptions, generator: Generator) -> DragOptions:
     ValueError
         If they name a block or layers that the generator hasn't got.
     """
-    for option in option_schema(generator):
+    for option in option_schema(generator, type(options)):
         value = getattr(options, option.name)
         if isinstance(option, ChoiceOption):
             allowed = [choice.value for choice in option.choices]
@@ -71,8 +87,17 @@ def _option(field: Field[Any], default: Any, generator: Generator) -> Option:
         step=meta["step"],
         integer=meta["whole"],
         scale="log" if name in LOGARITHMIC else "linear",
-        automatic=automatic_tolerance(generator) if name == "tolerance" else None,
+        automatic=automatic(name, generator) if meta["optional"] else None,
     )
+
+
+def automatic(name: str, generator: Generator) -> str:
+    """What stands for no number, in words."""
+    if name == "tolerance":
+        return automatic_tolerance(generator)
+    if name == "margin":
+        return f"{margin(generator, PaintOptions())} px"
+    return "all" if name == "movable_layers" else "automatic"
 
 
 def automatic_tolerance(generator: Generator) -> str:

@@ -54,6 +54,7 @@ MAX_SOURCE = 2000
 MAX_LABEL = 1 << 20
 MAX_PART = 255
 MAX_VECTORS = 256
+MAX_VECTOR_NAME = 80
 MAX_SCALE = 10.0
 MAX_UPLOAD = 4 << 30  # bytes
 MAX_CHUNK = 1 << 20  # bytes; servers take messages of 10 MB
@@ -64,6 +65,7 @@ Position = tuple[Coordinate, Coordinate]
 Pair = tuple[Coordinate, Coordinate, Coordinate, Coordinate]
 Part = Annotated[int, Meta(ge=0, le=MAX_PART)]
 Name = Annotated[str, Meta(max_length=MAX_NAME)]
+File = Annotated[str, Meta(max_length=255)]
 Scale = Annotated[float, Meta(ge=-MAX_SCALE, le=MAX_SCALE)]
 OptionValue = (
     bool

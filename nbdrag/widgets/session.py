@@ -4,11 +4,11 @@ The session is the one truth behind an editor. It is commanded by the pages (thr
 by Python (through the editor), on any thread, and knows neither. One lock guards it. A command
 either does the whole of what it says or raises and changes nothing.
 
-An edit runs on a thread of its own. While it does:
-
-- what would replace the picture (a new sample, undo, ...) ends it first, and its result is kept;
-- targets can be moved: the edit ends, and the next goes on from there to the new targets;
-- mask and options belong to the edit, so changing them is refused until it is stopped.
+What is placed on the picture for a drag, which picture it is, and of which generator, is here. A
+session also runs edits (`running`), is painted (`painting`) and slides (`sliding`), all on the same
+latent and into one history. While a drag runs, its targets can be moved: the edit ends, and the
+next goes on from there; mask and options belong to the edit, so changing them is refused until it
+is stopped.
 
 Of large pictures a glance is shown at first. Once the picture has been at rest for a moment, the
 whole of it is made, beside everything else; whatever moves the picture doesn't wait for that.
@@ -16,51 +16,27 @@ whole of it is made, beside everything else; whatever moves the picture doesn't 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import cast
 
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from nbdrag.editing.drag_options import DragOptions
-from nbdrag.editing.draggan import DragStep
 from nbdrag.editing.inputs import check_ws
-from nbdrag.runtime.frames import Picture
 from nbdrag.runtime.history import Entry, History
-from nbdrag.runtime.runner import Outcome, Runner
-from nbdrag.runtime.synthesis import is_quick, whole
-from nbdrag.runtime.turns import generator_lock
-from nbdrag.runtime.wishes import Edit, Given, Sampled, Wish, begin, kept, sample
+from nbdrag.runtime.wishes import Given, Sampled, Wish, kept, sample
 from nbdrag.widgets import mask as masks
 from nbdrag.widgets import pairs
-from nbdrag.widgets.from_kernel import Loading, Progress, Status
+from nbdrag.widgets.from_kernel import Loading, Status
 from nbdrag.widgets.from_page import PaintMask
 from nbdrag.widgets.inputs import check_entries, check_options, check_start
-from nbdrag.widgets.protocol import Level
-from nbdrag.widgets.state import State
+from nbdrag.widgets.sliding import Sliding
 from nbdrag.widgets.work import Work
 
-LEVELS: dict[str, Level] = {
-    "done": "info",
-    "limit": "warning",
-    "stopped": "info",
-    "failed": "error",
-}
 
-
-class Session(State):
+class Session(Sliding):
     """The state of an editor, with every command on it."""
-
-    def __init__(self, work: Work) -> None:
-        super().__init__(work)
-        self._stop_asked = self._targets_moved = False
-
-    def close(self) -> None:
-        """Ask whatever is under way to end."""
-        self.stop()
-        super().close()
 
     # ----------------------------------------------------------------- what is placed on a picture
 
@@ -68,7 +44,7 @@ class Session(State):
         """Place these handles and targets instead of those before."""
         with self.lock:
             placed = pairs.checked(points, self.work.size, self.points)
-            if self.running and self.runner is not None:
+            if self.method == "drag":
                 if len(placed) != len(self.points):
                     raise RuntimeError(
                         "an edit is running; stop it before you add or remove points. "
@@ -79,8 +55,7 @@ class Session(State):
                 placed = tuple((*now[:2], *wanted[2:]) for now, wanted in both)
                 if placed == self.points:
                     return
-                self._targets_moved = True
-                self.runner.stop()
+                self._interrupt(self.start)
             with self._changing():
                 self.work.points = placed
 
@@ -119,15 +94,11 @@ class Session(State):
             if shown == start:
                 return
             self.work.note_what_is_placed()
-            history, cursor = self.album.history, self.album.history.cursor
-            if isinstance(shown, Sampled) and cursor > 0 and alike_but_for_truncation(shown, start):
-                # It is being tried out: one entry will do for all of its values.
-                history.cursor -= 1
-            try:
-                self.album.add(start, ws, self.points, self.mask)
-            except BaseException:
-                history.cursor = cursor
-                raise
+            tried_out = isinstance(shown, Sampled) and alike_but_for_truncation(shown, start)
+            # One entry will do for all the values of a truncation that is being tried out.
+            instead = tried_out and self.album.history.cursor > 0
+            add = self.album.add_instead if instead else self.album.add
+            add(start, ws, self.points, self.mask)
             self._arrive(f"Seed {start.seed}.")
 
     def set_ws(self, ws: Tensor) -> None:
@@ -152,12 +123,17 @@ class Session(State):
             self._arrive("Another history was set.")
 
     def undo(self) -> None:
-        """Go back to the picture before, and to what was placed on it."""
+        """Take back a stroke on the part map; else go back to the picture before."""
+        with self.lock:
+            if self._step_strokes(back=True):
+                return
         self._go(History.undo)
 
     def redo(self) -> None:
         """Go forward again."""
         with self.lock:
+            if self._step_strokes(back=False):
+                return
             self._check_not_replaced(self.album.history.cursor + 1)
         self._go(History.redo)
 
@@ -178,12 +154,18 @@ class Session(State):
 
         `claim` is called when nothing is in the way any more; what it raises leaves all as it was.
         """
+        if self.library is not None:
+            work.vectors(self.library)  # which takes its time only once
         with self._at_rest():
             claim()
             self.work.note_what_is_placed()
             self.work, self.previous = work, self.work
             self.mask_version += 1
             self._arrive(f"Now with {work.name}; back leads to {self.previous.name}.")
+            self.look_for_vectors()
+            if not self.parts and any(listener.paints for listener in self.listeners):
+                text = f"{self.status.text} It has no segmenter, so its parts can't be painted."
+                self.status = Status(level="warning", text=text)
 
     def go_back(self) -> None:
         """To the generator before this one, and to all that was made with it."""
@@ -198,7 +180,7 @@ class Session(State):
             self.loading = loading
             self.status = status or self.status
 
-    # ---------------------------------------------------------------------------------- the edit
+    # ---------------------------------------------------------------------------------- the drag
 
     def start(self) -> None:
         """Drag the handles towards their targets, beside this thread. Does nothing if it runs."""
@@ -211,90 +193,7 @@ class Session(State):
                     "points = [[handle x, handle y, target x, target y]]."
                 )
             wish = Wish("drag", asdict(self.options), self.points, self.mask)
-            edit = begin(self.generator, self.ws, wish)
-            with self._changing():
-                self.work.note_what_is_placed()
-                self._move()
-                runner = Runner(
-                    cast("Iterator[DragStep]", edit),
-                    lock=generator_lock(self.generator),
-                    on_step=self._step,
-                    on_end=lambda outcome: self._end(wish, outcome),
-                )
-                # Its first step waits for the lock. Whoever sees the runner may wait for its end.
-                runner.start()
-                self.runner, self.running, self.progress = runner, True, None
-                self._stop_asked = self._targets_moved = False
-                self.status = Status(level="busy", text="Dragging.")
-
-    def stop(self) -> None:
-        """Ask the running edit to end after its present step. Doesn't wait; any thread may ask."""
-        with self.lock:
-            if self.running and self.runner is not None:
-                self._stop_asked = True
-                self.runner.stop()
-
-    def _step(self, step: DragStep) -> None:
-        """On the edit's thread: take over a step."""
-        with self.lock:
-            # Targets stay as placed; the step has them rounded to the generator's dtype.
-            both = zip(step.points.tolist(), self.points, strict=True)
-            self.work.ws = step.ws
-            self.work.points = tuple((x, y, *pair[2:]) for (x, y), pair in both)
-            self.progress = Progress(
-                step=step.index,
-                max_steps=self.options.max_steps,
-                loss=step.loss,
-                distances=step.distances.tolist(),
-                agreement=None,
-                outside=None,
-                steps_per_s=self.runner.steps_per_s if self.runner else None,
-            )
-            picture = Picture(
-                image=self._seen_in(step),
-                step=step.index,
-                loss=step.loss,
-                points=self.points,
-                distances=self.progress.distances,
-                steps_per_s=self.progress.steps_per_s,
-            )
-        self.on_move(step, picture)
-
-    def _seen_in(self, step: DragStep) -> Tensor:
-        """The picture of a step: whole if that costs little, else the preview it came with."""
-        # A generator whose blocks have no RGB of their own has no preview.
-        if is_quick(self.generator) or not len(step.preview):
-            return whole(self.generator, step.ws)
-        return step.preview
-
-    def _end(self, wish: Wish, outcome: Outcome) -> None:
-        """On the edit's thread: put the result into the history, and go on if targets moved."""
-        with self.lock:
-            self._keep_result(wish, outcome)
-            self._settle()
-            # Before the runner says that it has ended, so that who waits finds the next one.
-            if self._targets_moved and not self._stop_asked and outcome.reason != "failed":
-                self.start()
-
-    def _keep_result(self, wish: Wish, outcome: Outcome) -> None:
-        with self._changing():
-            self.running = False
-            self.still_version += 1
-            complaint = f" {self.status.text}" if self.status.level == "error" else ""
-            level = "error" if complaint else LEVELS[outcome.reason]
-            self.status = Status(level=level, text=outcome.message + complaint)
-            last = self.runner.last_step if self.runner else None
-            if last is not None and last.index > 0:
-                edit = Edit(wish, outcome.steps, last.ws)
-                try:
-                    self.album.add(edit, edit.ws, self.points, self.mask, self._seen_in(last))
-                except Exception as error:  # too little memory for the whole picture, say
-                    self.status = Status(level="error", text=f"{type(error).__name__}: {error}")
-                    self.work.points = self.album.current.points
-                self.work.ws = self.album.current.ws
-            elif outcome.reason == "done":
-                text = "Every handle is at its target already; move a target."
-                self.status = Status(level="info", text=text)
+            self._run(wish, "Dragging.")
 
     # ------------------------------------------------------------------------------------- inside
 
@@ -318,49 +217,9 @@ class Session(State):
                 "an edit is running and replaces what lay ahead; go back, or stop it first."
             )
 
-    def _check_same(self, work: Work) -> None:
-        """After a wait, for what was prepared for one generator: that it still is the one."""
-        if self.work is not work:
-            raise RuntimeError("another generator came meanwhile; ask again for this one.")
-
-    def _arrive(self, text: str) -> None:
-        """The picture shown is that of the history, and no edit's."""
-        self.work.ws, self.progress = self.album.current.ws, None
-        self.still_version += 1
-        self.status = Status(level="info", text=text)
-
     def _place_mask(self, mask: masks.MaskArray | None) -> None:
         self.work.mask = kept(mask)
         self.mask_version += 1
-
-    @contextmanager
-    def _preparing(self) -> Iterator[None]:
-        """Change what a running edit depends on."""
-        with self.lock:
-            if self.running:
-                raise RuntimeError("an edit is running; stop it first.")
-            with self._changing():
-                yield
-
-    @contextmanager
-    def _at_rest(self) -> Iterator[None]:
-        """Change the picture: ends the running edit first."""
-        with self.lock:
-            while self.running and self.runner is not None:
-                runner = self.runner
-                runner.check_can_wait()
-                self.stop()
-                self.lock.release()  # which the edit needs in order to end
-                try:
-                    runner.join()
-                finally:
-                    self.lock.acquire()
-            self._move()
-            try:
-                with self._changing():
-                    yield
-            finally:
-                self._settle()
 
 
 def alike_but_for_truncation(one: Sampled, other: Sampled) -> bool:

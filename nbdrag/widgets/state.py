@@ -1,6 +1,7 @@
 """What an editor shows, in one place and behind one lock: the part of a session that is read.
 
-`Session` changes it, the wire and Python read it, on any thread.
+`Session` changes it, wires and Python read it, on any thread. Several widgets may show one state;
+each of them listens.
 
 Of large pictures a glance is shown at first. Once the picture has been at rest for a moment, the
 whole of it is made, beside everything else; whatever moves the picture doesn't wait for that.
@@ -10,13 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import RLock
 
 from PIL import Image
 from torch import Tensor
 
 from nbdrag.editing.drag_options import DragOptions
-from nbdrag.editing.draggan import DragStep
+from nbdrag.editing.paint_options import PaintOptions
+from nbdrag.editing.step import Step
+from nbdrag.generators.segmenter import Part
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime import pictures
 from nbdrag.runtime.frames import Picture
@@ -24,13 +28,38 @@ from nbdrag.runtime.history import Entry
 from nbdrag.runtime.recipe import Recipe
 from nbdrag.runtime.rest import AtRest
 from nbdrag.runtime.runner import Runner
-from nbdrag.runtime.synthesis import Unwanted, whole
+from nbdrag.runtime.synthesis import Unwanted, segmented, whole
 from nbdrag.runtime.turns import generator_lock
+from nbdrag.runtime.wishes import Edit
+from nbdrag.transfer.vectors import EditVector
 from nbdrag.widgets.album import Album, Shot
 from nbdrag.widgets.from_kernel import Loading, Progress, Status
 from nbdrag.widgets.mask import MaskArray
 from nbdrag.widgets.pairs import Pair
+from nbdrag.widgets.part_map import PartMap
 from nbdrag.widgets.work import Work
+
+
+@dataclass(frozen=True, eq=False)
+class Listener:
+    """Who is told what happens, on the thread on which it does.
+
+    Attributes
+    ----------
+    on_change : callable
+        Called after every change, with the lock held.
+    on_move : callable
+        Called on the edit's thread with each `Step` and its `Picture`.
+    on_loading : callable
+        Called on the loading's thread when `loading` has changed, and nothing else.
+    paints : bool
+        Whether it needs to know the parts of each picture.
+    """
+
+    on_change: Callable[[], object] = lambda: None
+    on_move: Callable[[Step, Picture], object] = lambda step, picture: None
+    on_loading: Callable[[], object] = lambda: None
+    paints: bool = False
 
 
 class State:
@@ -49,19 +78,20 @@ class State:
         With the generator before this one.
     loading : Loading or None
         How far the next one is.
-    running : bool
-        Whether an edit runs.
+    method : str or None
+        Of the edit that runs, "drag" for instance; None at rest.
     runner : Runner or None
         Of the running or the last edit.
     progress : Progress or None
         Where that stands.
     status : Status
+    live : bool
+        Whether the picture follows what is painted by itself.
+    vectors : dict
+        Editing vectors that there are sliders for, by name. Replaced and never changed.
     lock : RLock
         Hold it to read more than one attribute.
-    on_change : callable
-        Called after every change, with the lock held.
-    on_move : callable
-        Called on the edit's thread with each `DragStep` and its `Picture`.
+    listeners : list of Listener
     revision, mask_version, still_version : int
         Grow with every change; of the mask; of the picture at rest.
     """
@@ -71,10 +101,11 @@ class State:
         self.work = work
         self.previous: Work | None = None
         self.loading: Loading | None = None
-        self.on_change: Callable[[], object] = lambda: None
-        self.on_move: Callable[[DragStep, Picture], object] = lambda step, picture: None
-        self.runner: Runner[DragStep] | None = None
-        self.running = False
+        self.listeners: list[Listener] = []
+        self.runner: Runner[Step] | None = None
+        self.method: str | None = None
+        self.live = False
+        self.vectors: dict[str, EditVector] = {}
         self.progress: Progress | None = None
         self.status = Status(level="info", text="Place a handle and its target, then start.")
         self.revision = self.mask_version = self.still_version = 0
@@ -84,6 +115,23 @@ class State:
         """Make no more whole pictures."""
         self._move()
         self._resting.close()
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Tell somebody what happens, until what this returns is called."""
+        with self.lock:
+            self.listeners.append(listener)
+            self._settle()
+        return lambda: self._forget(listener)
+
+    def _forget(self, listener: Listener) -> None:
+        with self.lock:
+            if listener in self.listeners:
+                self.listeners.remove(listener)
+
+    @property
+    def running(self) -> bool:
+        """Whether an edit runs."""
+        return self.method is not None
 
     @property
     def generator(self) -> Generator:
@@ -109,6 +157,37 @@ class State:
     def options(self) -> DragOptions:
         """How it is dragged."""
         return self.work.options
+
+    @property
+    def paint_options(self) -> PaintOptions:
+        """How it follows what is painted."""
+        return self.work.paint_options
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What can be painted; nothing, if the generator has no segmenter."""
+        segmenter = self.generator.segmenter
+        return () if segmenter is None else segmenter.parts
+
+    @property
+    def part_map(self) -> PartMap | None:
+        """The parts of the picture shown; None until they are known, and while it is dragged."""
+        return None if self.method == "drag" else self.album.part_map(self.album.current)
+
+    @property
+    def scales(self) -> dict[str, float]:
+        """Where the sliders are that are not at 0."""
+        change = self.album.current.change
+        if not self.is_slid or not isinstance(change, Edit):
+            return {}
+        return {slide.name: slide.scale for slide in change.wish.vectors}
+
+    @property
+    def is_slid(self) -> bool:
+        """Whether the picture shown is that of the entry before with sliders moved."""
+        history = self.album.history
+        change = history.current.change
+        return history.cursor > 0 and isinstance(change, Edit) and change.wish.method == "slide"
 
     @property
     def album(self) -> Album:
@@ -147,16 +226,27 @@ class State:
         """With the lock held: what happens inside is a change, unless it raises."""
         yield
         self.revision += 1
-        self.on_change()
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in [*self.listeners]:
+            listener.on_change()
 
     def _refine(self, moved: Callable[[], bool]) -> None:
-        """On a thread of its own: make the whole picture, and that of what it is compared with."""
+        """On a thread of its own: make what is missing of the picture, and its parts."""
         with self.lock:
-            generator, album = self.generator, self.album
-            entries = [e for e in (album.current, album.first) if not album.is_whole(e)]
-        for entry in {entry.id: entry for entry in entries}.values():
+            generator, album, parts_missing = self.generator, self.album, self._parts_missing
+            missing = [e for e in (album.current, album.first) if not album.is_whole(e)]
+            if parts_missing:
+                missing.insert(0, album.current)
+        for entry in {entry.id: entry for entry in missing}.values():
+            labels = None
             try:
-                shot = Shot.of(whole(generator, entry.ws, moved), whole=True)
+                if parts_missing and entry.id == missing[0].id:
+                    image, labels = segmented(generator, entry.ws, moved)
+                else:
+                    image = whole(generator, entry.ws, moved)
+                shot = None if album.is_whole(entry) else Shot.of(image, whole=True)
             except Unwanted:
                 return
             except Exception as error:  # too little memory, say
@@ -165,9 +255,19 @@ class State:
             with self.lock:
                 if moved():
                     return
-                album.keep(entry, shot)
-                self.still_version += 1
-                self.on_change()
+                if shot is not None:
+                    album.keep(entry, shot)
+                    self.still_version += 1
+                if labels is not None and album.part_map(entry) is None:
+                    album.keep_parts(entry, PartMap.found(labels))
+                    self.revision += 1
+                self._tell()
+
+    @property
+    def _parts_missing(self) -> bool:
+        """Whether somebody waits for the parts of the picture shown."""
+        wanted = bool(self.parts) and any(listener.paints for listener in self.listeners)
+        return wanted and self.album.part_map(self.album.current) is None
 
     def _move(self) -> None:
         """The picture will be another: nobody waits for the whole of this one."""
@@ -177,7 +277,8 @@ class State:
     def _settle(self) -> None:
         """With the lock held: the picture is at rest, perhaps for a while."""
         album = self.album
-        if not (self.running or (album.is_whole(album.current) and album.is_whole(album.first))):
+        is_whole = album.is_whole(album.current) and album.is_whole(album.first)
+        if not self.running and (not is_whole or self._parts_missing):
             self._resting.settle()
 
     def complain(self, text: str) -> None:

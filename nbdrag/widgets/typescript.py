@@ -27,7 +27,7 @@ LIMITS = {
     "source": protocol.MAX_SOURCE,
     "upload": protocol.MAX_UPLOAD,
     "chunk": protocol.MAX_CHUNK,
-    "name": protocol.MAX_NAME,
+    "vector_name": protocol.MAX_VECTOR_NAME,
     "scale": int(protocol.MAX_SCALE),
 }
 

@@ -1,6 +1,7 @@
 """A session in a notebook cell: the widget, which is how a notebook shows it.
 
 It joins a `Session`, which is the state, and a `Wire`, which keeps the pages in step with it.
+Several widgets may show one session; it goes on until the last of them is closed.
 Everything live travels as custom messages. Two traits exist for the notebook file alone, so that
 it shows the last picture where no kernel runs; traits aren't made for threads, so only the thread
 that made the widget sets them.
@@ -12,12 +13,12 @@ import base64
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import anywidget
 import traitlets
 
-from nbdrag.editing.draggan import DragStep
+from nbdrag.editing.step import Step
 from nbdrag.runtime import pictures
 from nbdrag.runtime.frames import Picture
 from nbdrag.runtime.home import HomeThread
@@ -25,6 +26,7 @@ from nbdrag.runtime.kernel import SendingContext, free_replies
 from nbdrag.widgets import from_kernel
 from nbdrag.widgets.models import Models
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.state import Listener
 from nbdrag.widgets.wire import Wire
 
 BUNDLE = Path(__file__).parent.parent / "assets" / "js"
@@ -47,30 +49,41 @@ class SessionWidget(anywidget.AnyWidget):
         The last state at rest, for the notebook file.
     """
 
+    _bundle: ClassVar[str] = "drag"
+    _wire_of: ClassVar[type[Wire]] = Wire
+
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
     still = traitlets.Bytes().tag(sync=True)
     saved = traitlets.Dict().tag(sync=True)
 
     def __init__(self, session: Session, models: Models) -> None:
-        esm, css = bundled("drag.js"), bundled("drag.css")
+        esm, css = bundled(f"{self._bundle}.js"), bundled(f"{self._bundle}.css")
         self._session, self._models = session, models
-        self._callbacks: list[Callable[[DragStep], object]] = []
+        self._callbacks: list[Callable[[Step], object]] = []
         self._sending = SendingContext()
-        self._wire = Wire(session, models, self._send_custom)
+        self._wire = self._wire_of(session, models, self._send_custom)
+        self._leave: Callable[[], object] = lambda: None
         self._home = HomeThread()
         self._saved_version = session.still_version
         super().__init__(_esm=esm, _css=css, **self._savings())
         free_replies(self.comm)
-        session.on_change = self._changed
-        session.on_move = self._moved
+        listener = Listener(
+            self._changed, self._moved, self._wire.tell_loading, paints=self._wire.paints
+        )
+        self._leave = session.listen(listener)
         self.on_msg(self._sending.kept_by(self._on_page_message))
 
     def close(self) -> None:
-        """End the edit and whatever is being loaded, and take the editor off all pages."""
+        """Take the editor off all pages.
+
+        If it was the last one of its session, the edit and whatever is being loaded end.
+        """
         if hasattr(self, "_wire"):
-            self._models.stop()
-            self._session.close()
+            self._leave()
+            if not self._session.listeners:
+                self._models.stop()
+                self._session.close()
             self._wire.close()
         super().close()
 
@@ -94,7 +107,7 @@ class SessionWidget(anywidget.AnyWidget):
         self._wire.publish()
         self._home.call(self._save)
 
-    def _moved(self, step: DragStep, picture: Picture) -> None:
+    def _moved(self, step: Step, picture: Picture) -> None:
         self._wire.show(picture)
         for callback in [*self._callbacks]:
             try:

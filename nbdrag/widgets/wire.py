@@ -16,8 +16,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from math import hypot
-from typing import Any
+from typing import Any, ClassVar
 
+from nbdrag.editing.paint_options import PaintOptions
 from nbdrag.runtime import pictures
 from nbdrag.runtime.frames import FrameHeader, FrameStream, Picture
 from nbdrag.widgets import from_kernel as k
@@ -41,13 +42,19 @@ class Wire:
         Commanded; it tells of its progress here.
     send : callable
         Takes a message's content and its buffers, on any thread. May fail: nobody may be there.
+
+    Attributes
+    ----------
+    paints : bool
+        Whether its pages need to know the parts of each picture.
     """
+
+    paints: ClassVar[bool] = False
 
     def __init__(self, session: Session, models: Models, send: Send) -> None:
         self._session, self._models, self._send = session, models, send
         self._stream = FrameStream(self._send_frame)
         self._stream.start()
-        models.on_progress = self._post_loading
         # What the pages have been sent; -1 for nothing.
         self._revision_sent = self._mask_sent = self._still_sent = -1
         self._before_sent: tuple[int, bool] | None = None
@@ -55,13 +62,18 @@ class Wire:
 
     def receive(self, content: object, buffers: Sequence[bytes | memoryview] = ()) -> None:
         """Handle what a page sent. Raises nothing, whatever it was."""
-        number: int | None = None
         try:
             message = p.decode(content)
-            number = getattr(message, "id", None)
-            reply, data = self._done(message, buffers)
         except p.ProtocolError as refusal:
             self._refuse(refusal.id, str(refusal))
+        else:
+            self._handle(message, buffers)
+
+    def _handle(self, message: p.FromPage, buffers: Sequence[bytes | memoryview] = ()) -> None:
+        """Do what a message asks for, and answer it."""
+        number: int | None = getattr(message, "id", None)
+        try:
+            reply, data = self._done(message, buffers)
         except (ValueError, RuntimeError) as refusal:
             # Whose file is no longer wanted has been told so; pieces of it may be under way.
             self._refuse(number, str(refusal), aloud=not isinstance(message, p.Chunk))
@@ -97,7 +109,7 @@ class Wire:
         """The session's state as a message."""
         session = self._session
         with session.lock:
-            start = session.work.start
+            start, parts = session.work.start, session.part_map
             return k.Snapshot(
                 protocol=PROTOCOL,
                 revision=session.revision,
@@ -115,15 +127,15 @@ class Wire:
                 mask_version=session.mask_version,
                 options=asdict(session.options),
                 schema=panel.option_schema(session.generator),
-                labels_version=None,
-                strokes=0,
-                strokes_ahead=0,
-                live=False,
-                paint_options={},
-                paint_schema=[],
-                scales={},
+                labels_version=parts.version if parts else None,
+                strokes=parts.strokes if parts else 0,
+                strokes_ahead=parts.strokes_ahead if parts else 0,
+                live=session.live,
+                paint_options=asdict(session.paint_options),
+                paint_schema=panel.option_schema(session.generator, PaintOptions),
+                scales=session.scales,
                 running=session.running,
-                method="drag" if session.running else None,
+                method=session.method,
                 progress=session.progress,
                 history=[
                     k.Entry(id=session.album.key(entry), label=entry.label)
@@ -259,7 +271,7 @@ class Wire:
             self._before_sent = album.key(album.first), shot.whole
             self._post(k.Before(format="image/webp"), shot.data)
 
-    def _post_loading(self) -> None:
+    def tell_loading(self) -> None:
         """Tell how far the next generator is, if one is on its way."""
         with self._session.lock:  # lest it comes after the news that it has ended
             loading = self._session.loading

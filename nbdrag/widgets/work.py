@@ -1,4 +1,4 @@
-"""What belongs to one generator: pictures it made, what is placed on the one shown, how to drag.
+"""What belongs to one generator: pictures it made, what is placed on the one shown, how to edit.
 
 An editor that goes on with another generator puts the work with the present one away and begins
 anew; it can go back to it later and find everything as it was.
@@ -13,10 +13,12 @@ from torch import Tensor
 
 from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.features import Size
-from nbdrag.generators.identity import generator_hash
+from nbdrag.editing.paint_options import PaintOptions
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.recipe import Recipe
 from nbdrag.runtime.wishes import Sampled, sample
+from nbdrag.transfer.library import EditLibrary
+from nbdrag.transfer.vectors import EditVector
 from nbdrag.widgets.album import Album
 from nbdrag.widgets.inputs import check_options, check_start
 from nbdrag.widgets.mask import MaskArray
@@ -35,6 +37,7 @@ class Work:
     name : str
         For people.
     options : DragOptions
+    paint_options : PaintOptions
     album : Album
         Every picture so far.
     ws : Tensor, shape [num_ws, w_dim]
@@ -48,11 +51,13 @@ class Work:
     source: str
     name: str
     options: DragOptions
+    paint_options: PaintOptions
     album: Album
     ws: Tensor
     points: tuple[Pair, ...] = ()
     mask: MaskArray | None = None
     _hash: str = ""
+    _packaged: EditLibrary | None = None
 
     @classmethod
     def begin(
@@ -78,7 +83,8 @@ class Work:
         chosen = check_options(options or {}, suited, generator)
         start = check_start(generator, seed, truncation, label)
         ws = sample(generator, start.seed, start.truncation, start.label)
-        return cls(generator, source, name, chosen, Album(generator, start, ws), ws)
+        painting = PaintOptions.for_generator(generator)
+        return cls(generator, source, name, chosen, painting, Album(generator, start, ws), ws)
 
     @property
     def size(self) -> Size:
@@ -95,7 +101,23 @@ class Work:
         """Remember the points and the mask with the picture shown."""
         self.album.history.annotate(points=self.points, mask=self.mask)
 
+    @property
+    def generator_hash(self) -> str:
+        """Of the generator as it was when somebody asked first."""
+        self._hash = self._hash or self.generator.content_hash
+        return self._hash
+
+    def vectors(self, own: EditLibrary) -> dict[str, EditVector]:
+        """Editing vectors for this generator: those that come with nbdrag, and those in `own`."""
+        if self._packaged is None:
+            self._packaged = EditLibrary.packaged(self.generator)
+        return {
+            name: vector
+            for library in (self._packaged, own)
+            for name, vector in library.items()
+            if vector.generator_hash == self.generator_hash
+        }
+
     def recipe(self) -> Recipe:
         """How the picture shown was made; a running edit is not in it."""
-        self._hash = self._hash or generator_hash(self.generator)
-        return self.album.history.recipe(self.source, self._hash)
+        return self.album.history.recipe(self.source, self.generator_hash)

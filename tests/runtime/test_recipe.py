@@ -114,8 +114,12 @@ def test_another_generator_is_refused_unless_the_start_is_given(recipe: Recipe) 
 
 def test_a_wish_that_cannot_be_met_is_refused_at_once(generator: Generator) -> None:
     ws = sample(generator, 1, 1.0)
-    with pytest.raises(ValueError, match="method is 'paint'; this nbdrag knows drag"):
+    with pytest.raises(ValueError, match="method is 'warp'; this nbdrag knows drag, paint, slide"):
+        begin(generator, ws, Wish("warp"))
+    with pytest.raises(ValueError, match="paint needs labels, and there are none"):
         begin(generator, ws, Wish("paint"))
+    with pytest.raises(ValueError, match="slide needs vectors, and there are none"):
+        begin(generator, ws, Wish("slide"))
     with pytest.raises(ValueError, match="handles is empty"):
         begin(generator, ws, Wish("drag"))
     with pytest.raises(ValueError, match="unknown option 'learning_rat'"):
@@ -393,7 +397,7 @@ def test_fuzzed_metadata(recipe: Recipe, tmp_path: Path, place: list, value: obj
     ("place", "value", "complaint"),
     [
         (["version"], 2, "version"),
-        (["edits", 0, "method"], "paint", "method is 'paint'; this nbdrag knows drag"),
+        (["edits", 0, "method"], "warp", "method is 'warp'; this nbdrag knows drag"),
         (["edits", 0, "options", "no"], 1, "unknown option 'no'"),
         (["edits", 0, "options", "max_steps"], 0, "max_steps is 0"),
         (["edits", 0, "steps"], 0, r"\$\.edits\[0\]\.steps"),

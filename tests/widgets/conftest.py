@@ -73,8 +73,9 @@ def make(
     generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_comms: None
 ) -> Iterator[Make]:
     """Makes editors, with a browser half of two words."""
-    (tmp_path / "drag.js").write_text("export default {}")
-    (tmp_path / "drag.css").write_text(".nbdrag {}")
+    for name in ("drag", "paint"):
+        (tmp_path / f"{name}.js").write_text("export default {}")
+        (tmp_path / f"{name}.css").write_text(".nbdrag {}")
     monkeypatch.setattr(module, "BUNDLE", tmp_path)
     editors: list[DragEditor] = []
 

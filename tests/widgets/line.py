@@ -9,6 +9,7 @@ from typing import Any
 
 from nbdrag.widgets.models import Models
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.state import Listener
 from nbdrag.widgets.wire import Wire
 from tests.widgets.page import Page
 
@@ -16,15 +17,20 @@ from tests.widgets.page import Page
 class Line:
     """A session, its wire, and what a comm would have to do with them."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, wire: type[Wire] = Wire) -> None:
         self.session = session
         self.arrived: list[tuple[dict[str, Any], list[bytes]]] = []
         self.news = threading.Condition()
         self.broken = False
         self.models = Models(session)
-        self.wire = Wire(session, self.models, self.send)
-        session.on_change = self.wire.publish
-        session.on_move = lambda step, picture: self.wire.show(picture)
+        self.wire = wire(session, self.models, self.send)
+        listener = Listener(
+            self.wire.publish,
+            lambda step, picture: self.wire.show(picture),
+            self.wire.tell_loading,
+            paints=self.wire.paints,
+        )
+        session.listen(listener)
 
     def send(self, content: dict[str, Any], buffers: list[bytes]) -> None:
         if self.broken:

@@ -14,6 +14,7 @@ from nbdrag.runtime.rest import AtRest
 from nbdrag.runtime.turns import generator_lock
 from nbdrag.widgets import state as module
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.state import Listener
 from nbdrag.widgets.work import Work
 from tests.widgets.line import Line
 from tests.widgets.watching import LIMIT, PAIRS, SHORT, Make, dragged, finish, pixels
@@ -83,7 +84,7 @@ def test_the_real_one_waits_150_ms(generator: Generator, monkeypatch: pytest.Mon
     session = Session(Work.begin(generator, seed=3))
     changed = threading.Event()
     session.sample(4, 0.7)
-    session.on_change = changed.set
+    session.listen(Listener(on_change=changed.set))
     assert session._resting._pause == 0.15
     assert changed.wait(LIMIT)
     assert session.album.is_whole(session.album.current)

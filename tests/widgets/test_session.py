@@ -15,6 +15,7 @@ from nbdrag.runtime import pictures
 from nbdrag.runtime.wishes import Sampled, sample
 from nbdrag.widgets.from_page import PaintMask
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.state import Listener
 from nbdrag.widgets.work import Work
 from tests.widgets.watching import LIMIT, PAIRS, Steps, finish, left_half, state
 
@@ -92,7 +93,7 @@ REFUSED: list[tuple[str, Command, str]] = [
 @pytest.mark.parametrize(("command", "complaint"), [c[1:] for c in REFUSED], ids=lambda v: "")
 def test_what_is_refused_changes_nothing(edited: Session, command: Command, complaint: str) -> None:
     before, told = state(edited), []
-    edited.on_change = lambda: told.append(1)
+    edited.listen(Listener(on_change=lambda: told.append(1)))
     with pytest.raises(ValueError, match=re.escape(complaint)):
         command(edited)
     assert state(edited) == before
@@ -191,7 +192,9 @@ def test_stop_ends_it_and_keeps_what_there_is(running: Session) -> None:
 def test_an_edit_that_is_told_of_can_be_waited_for(session: Session) -> None:
     session.set_points(PAIRS)
     told = []
-    session.on_change = lambda: told.append(session.running and session.runner.running)
+    session.listen(
+        Listener(on_change=lambda: told.append(session.running and session.runner.running))
+    )
     session.start()
     finish(session)
     assert told == [True, False]
@@ -327,7 +330,7 @@ def test_targets_can_be_moved_while_it_runs(running: Session) -> None:
 def test_a_callback_of_the_edit_may_move_targets(session: Session) -> None:
     session.set_points(PAIRS)
     moved = [(*pair[:2], 16.5, 16.5) for pair in PAIRS]
-    session.on_move = lambda step, picture: session.set_points(moved)
+    session.listen(Listener(on_move=lambda step, picture: session.set_points(moved)))
     session.start()
     first = session.runner
     finish(session)
@@ -386,7 +389,7 @@ def test_a_callback_of_the_edit_can_not_replace_its_picture(session: Session) ->
             session.undo()
         refusals.append(refusal.value)
 
-    session.on_move = undo
+    session.listen(Listener(on_move=undo))
     session.start()
     finish(session)
     assert len(refusals) == 4  # it went on
@@ -402,7 +405,7 @@ def test_changes_are_told_with_the_lock_held(session: Session) -> None:
         other.join(LIMIT)
         return not free[0]
 
-    session.on_change = lambda: told.append((session.revision, taken_elsewhere()))
+    session.listen(Listener(on_change=lambda: told.append((session.revision, taken_elsewhere()))))
     session.set_points(PAIRS)
     session.start()
     finish(session)

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from nbdrag.editing.draggan import DragStep
+from nbdrag.editing.step import Step
 from nbdrag.runtime.frames import Picture
 from nbdrag.runtime.runner import Outcome
 from nbdrag.widgets import from_kernel
 from nbdrag.widgets.drag import DragEditor
 from nbdrag.widgets.models import Models
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.state import Listener
 from nbdrag.widgets.wire import Wire
 
 LIMIT = 60.0  # seconds; a limit, not a pause
@@ -58,15 +59,15 @@ def state(session: Session) -> dict[str, Any]:
 
 
 class Steps:
-    """Takes the place of `session.on_move`; can make the edit wait after a step."""
+    """Listens to the steps of a session's edits; can make the edit wait after a step."""
 
     def __init__(self, session: Session, hold_at: int | None = None) -> None:
-        self.taken: list[DragStep] = []
+        self.taken: list[Step] = []
         self.pictures: list[Picture] = []
         self.hold_at, self.go_on, self._news = hold_at, threading.Event(), threading.Condition()
-        session.on_move = self
+        session.listen(Listener(on_move=self))
 
-    def __call__(self, step: DragStep, picture: Picture) -> None:
+    def __call__(self, step: Step, picture: Picture) -> None:
         with self._news:
             self.taken.append(step)
             self.pictures.append(picture)

@@ -14,7 +14,7 @@ export const LIMITS = {
   source: 2000,
   upload: 4294967296,
   chunk: 1048576,
-  name: 64,
+  vector_name: 80,
   scale: 10,
 } as const;
 
@@ -559,7 +559,8 @@ export interface Parts {
 /**
  * A part map, in the buffer: a byte a pixel, row after row, compressed by zlib ("deflate").
  *
- * `original`: as it was found in the picture; otherwise as it is painted.
+ * `original`: as it was found in the picture, sent only with another one; otherwise as it is
+ * painted. `version` is the snapshot's `labels_version` that it came with.
  */
 export interface Labels {
   kind: "labels";
