@@ -241,8 +241,9 @@ def session_of(
     begin = {name: value for name, value in begin.items() if value is not None}
     if isinstance(generator, Editor):
         if begin:
+            names = [name.replace("paint_", "") for name in begin]
             raise ValueError(
-                f"{' and '.join(begin)} can't be given along with another editor, whose picture "
+                f"{' and '.join(names)} can't be given along with another editor, whose picture "
                 "this one will show; set them afterwards."
             )
         if not generator._session.listeners:

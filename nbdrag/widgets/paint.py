@@ -96,10 +96,9 @@ class SegmentationPainter(Editor):
         library: EditLibrary | str | PathLike[str] | None = None,
         live: bool | None = None,
     ) -> None:
-        session, models = session_of(generator, seed=seed, truncation=truncation, label=label)
+        begin = {"seed": seed, "truncation": truncation, "label": label, "paint_options": options}
+        session, models = session_of(generator, **begin)
         session.known_parts()  # or a ValueError that says what to do
-        if options is not None:
-            session.set_paint_options(options)
         if library is not None or session.library is None:
             session.set_library(opened_library(library))
         if live is not None:

@@ -70,21 +70,22 @@ class Work:
         truncation: float = 0.7,
         label: int | None = None,
         options: DragOptions | Mapping[str, object] | None = None,
+        paint_options: PaintOptions | Mapping[str, object] | None = None,
     ) -> Work:
         """Draw a first picture. Raises ValueError if what is asked for doesn't suit the generator.
 
         Parameters
         ----------
         seed, truncation, label : of the picture; see `nbdrag.sample`
-        options : DragOptions or mapping, optional
+        options, paint_options : DragOptions and PaintOptions, or mappings, optional
             All of them, or some by name. Default: those that suit the generator.
         """
-        suited = DragOptions.for_generator(generator)
-        chosen = check_options(options or {}, suited, generator)
+        dragging = check_options(options or {}, DragOptions.for_generator(generator), generator)
+        suited = PaintOptions.for_generator(generator)
+        painting = check_options(paint_options or {}, suited, generator)
         start = check_start(generator, seed, truncation, label)
         ws = sample(generator, start.seed, start.truncation, start.label)
-        painting = PaintOptions.for_generator(generator)
-        return cls(generator, source, name, chosen, painting, Album(generator, start, ws), ws)
+        return cls(generator, source, name, dragging, painting, Album(generator, start, ws), ws)
 
     @property
     def size(self) -> Size:

@@ -8,10 +8,13 @@ import torch
 import nbdrag.widgets.widget as module
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.widgets.drag import DragEditor
+from nbdrag.widgets.paint import PassingLibrary
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.state import Listener
 from nbdrag.widgets.work import Work
 from tests.widgets.line import Line
 from tests.widgets.page import fake_comms
+from tests.widgets.painting import QUICK, with_parts
 from tests.widgets.watching import ENDLESS, PAIRS, SHORT, Make, Steps, finish, left_half
 
 __all__ = ["fake_comms"]
@@ -56,6 +59,25 @@ def running(session: Session) -> Iterator[Session]:
     yield session
     session.stop()
     finish(session)
+
+
+@pytest.fixture(scope="session")
+def parted(generator: Generator) -> Generator:
+    """The same generator with a segmenter."""
+    return with_parts(generator)
+
+
+@pytest.fixture
+def paintable(parted: Generator) -> Iterator[Session]:
+    """A session whose parts can be painted, with sliders."""
+    work = Work.begin(parted, name="tiny", seed=3, options=SHORT, paint_options=QUICK)
+    session = Session(work)
+    session.listen(Listener(paints=True))
+    session.set_library(PassingLibrary())
+    yield session
+    session.close()
+    if session.runner is not None:
+        finish(session)
 
 
 @pytest.fixture
