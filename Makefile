@@ -14,7 +14,7 @@ PORT ?= 8888
 ARGS ?=
 
 BIN := $(VENV)/bin
-BUNDLE := nbdrag/assets/js/drag.js
+BUNDLE := nbdrag/assets/js/drag.js nbdrag/assets/js/paint.js
 JS_SOURCES := $(shell find js -name node_modules -prune -o -type f -print 2>/dev/null)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -80,9 +80,13 @@ js/node_modules/.package-lock.json: js/package-lock.json
 	cd js && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-$(BUNDLE): js/node_modules/.package-lock.json $(JS_SOURCES)
+# One build makes both.
+nbdrag/assets/js/drag.js: js/node_modules/.package-lock.json $(JS_SOURCES)
 	cd js && npm run --silent build
 	@touch $@
+
+nbdrag/assets/js/paint.js: nbdrag/assets/js/drag.js
+	@test -f $@ || (cd js && npm run --silent build)
 
 chromium:
 	@sh tools/chromium.sh

@@ -15,7 +15,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-BUNDLE = ("nbdrag/assets/js/drag.js", "nbdrag/assets/js/drag.css")
+BUNDLE = tuple(f"nbdrag/assets/js/{name}" for name in ("drag.js", "drag.css", "paint.js", "paint.css"))
 
 
 class BundleHook(BuildHookInterface[Any]):

@@ -1,4 +1,5 @@
-// Bundles the widget: src/drag/index.ts -> ../nbdrag/assets/js/drag.js (an ES module) and drag.css.
+// Bundles the widgets: src/drag/index.ts -> ../nbdrag/assets/js/drag.js (an ES module) and drag.css,
+// and src/paint likewise.
 //
 //   node build.mjs            once, minified
 //   node build.mjs --watch    again at every change, with source maps
@@ -26,9 +27,10 @@ if (mode === "--demo") {
   await (await esbuild.context(readable)).watch();
 } else {
   await esbuild.build(bundleOptions);
-  const { size } = await stat(here("../nbdrag/assets/js/drag.js"));
-  if (size > MAX_BYTES) {
-    console.error(`drag.js has ${size} bytes, over the limit of ${MAX_BYTES}`);
+  for (const name of Object.keys(bundleOptions.entryPoints ?? {})) {
+    const { size } = await stat(here(`../nbdrag/assets/js/${name}.js`));
+    if (size <= MAX_BYTES) continue;
+    console.error(`${name}.js has ${size} bytes, over the limit of ${MAX_BYTES}`);
     process.exit(1);
   }
 }

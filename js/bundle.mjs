@@ -1,4 +1,4 @@
-// How the widget is bundled; used by the build and by the tests.
+// How the widgets are bundled, each for itself; used by the build and by the tests.
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 /** @param {string} path relative to js/ */
 export const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-/** What goes into the bundle is shipped with its licence. */
+/** What goes into the bundles is shipped with its licence. */
 const licences = ["preact", "lucide"].map((name) => {
   const text = readFileSync(here(`node_modules/${name}/LICENSE`), "utf8");
   return `This file contains parts of ${name}:\n\n${text.trim()}`;
@@ -15,7 +15,7 @@ const licences = ["preact", "lucide"].map((name) => {
 /** @type {import("esbuild").BuildOptions} */
 export const bundleOptions = {
   absWorkingDir: here("."),
-  entryPoints: { drag: "src/drag/index.ts" },
+  entryPoints: { drag: "src/drag/index.ts", paint: "src/paint/index.ts" },
   outdir: here("../nbdrag/assets/js"),
   bundle: true,
   format: "esm",

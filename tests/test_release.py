@@ -39,7 +39,7 @@ def test_the_wheel_is_complete_and_works_without_node(wheel: Path) -> None:
         release_check.main(wheel)
 
 
-@pytest.mark.parametrize("lost", ["drag.js", "drag.css", "toonfaces-128.safetensors"])
+@pytest.mark.parametrize("lost", ["drag.js", "paint.css", "toonfaces-128.safetensors"])
 def test_the_check_notices_a_missing_file(wheel: Path, tmp_path: Path, lost: str) -> None:
     poorer = tmp_path / wheel.name
     with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(poorer, "w") as target:

@@ -21,6 +21,8 @@ REQUIRED = (
     "nbdrag/py.typed",
     "nbdrag/assets/js/drag.js",
     "nbdrag/assets/js/drag.css",
+    "nbdrag/assets/js/paint.js",
+    "nbdrag/assets/js/paint.css",
     "nbdrag/assets/toonfaces-128.safetensors",
     "nbdrag-*.data/data/etc/jupyter/jupyter_server_config.d/nbdrag.json",
     "nbdrag-*.dist-info/entry_points.txt",

@@ -13,7 +13,7 @@ import {
   type Snapshot,
 } from "../src/shared/protocol.gen";
 
-const SIZE = 256;
+export const SIZE = 256;
 const STEP_MS = 40;
 
 const number = (
@@ -81,10 +81,10 @@ export class DemoKernel {
   private listeners = new Set<(message: unknown, buffers: DataView[]) => void>();
   private edits: Edit[] = [{ id: 0, label: "seed 11", mouth: 0, points: [] }];
   private cursor = 0;
-  private revision = 0;
-  private seq = 0;
-  private seed = 11;
-  private truncation = 0.7;
+  protected revision = 0;
+  protected seq = 0;
+  protected seed = 11;
+  protected truncation = 0.7;
   private points: Pair[] = [];
   private mask: Mask | null = null;
   private options: Record<string, number | string | boolean | null> = {
@@ -97,7 +97,7 @@ export class DemoKernel {
     max_steps: 300,
     tracking: true,
   };
-  private status: Snapshot["status"] = { kind: "status", level: "info", text: "" };
+  protected status: Snapshot["status"] = { kind: "status", level: "info", text: "" };
   private run: { step: number; mouth: number; points: Pair[]; timer: number } | null = null;
 
   /** What the page gets as its anywidget model. */
@@ -154,7 +154,7 @@ export class DemoKernel {
     this.send(reply, ...buffers);
   }
 
-  private async act(message: Request, reply: Reply, buffers: ArrayBuffer[]) {
+  protected async act(message: Request, reply: Reply, buffers: ArrayBuffer[]) {
     switch (message.kind) {
       case "set_points":
         this.points = message.points;
@@ -264,17 +264,17 @@ export class DemoKernel {
 
   // ------------------------------------------------------------------------------------- sending
 
-  private send(message: FromKernel, ...buffers: ArrayBuffer[]) {
+  protected send(message: FromKernel, ...buffers: ArrayBuffer[]) {
     const views = buffers.map((buffer) => new DataView(buffer));
     for (const listener of this.listeners) listener(structuredClone(message), views);
   }
 
-  private changed() {
+  protected changed() {
     this.revision += 1;
     this.send(this.snapshot());
   }
 
-  private async sendAll() {
+  protected async sendAll() {
     this.changed();
     this.sendMask();
     const before = await drawing(this.edits[0]?.mouth ?? 0, this.seed);
@@ -324,7 +324,7 @@ export class DemoKernel {
     );
   }
 
-  private snapshot(): Snapshot {
+  protected snapshot(): Snapshot {
     return {
       kind: "snapshot",
       protocol: PROTOCOL,

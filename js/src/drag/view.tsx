@@ -38,7 +38,7 @@ function View({ editor }: { editor: Editor }): JSX.Element {
     if (!root.current || !stage) return;
     const ends = [
       watchTheme(root.current),
-      keepFocus(root.current, stage),
+      keepFocus(root.current, () => stage),
       watchVisibility(root.current, editor.session),
       listenToKeys(root.current, editor, gestures, ownKeys(editor)),
     ];

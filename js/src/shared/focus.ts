@@ -3,7 +3,7 @@
 // the widget instead.
 
 /** Keeps the focus inside `root` when its holder vanishes; returns what ends it. */
-export function keepFocus(root: HTMLElement, fallback: HTMLElement): () => void {
+export function keepFocus(root: HTMLElement, fallback: () => HTMLElement | null): () => void {
   let holder: HTMLElement | null = null;
   const vanished = () => holder !== null && (!holder.isConnected || holder.matches(":disabled"));
 
@@ -23,7 +23,7 @@ export function keepFocus(root: HTMLElement, fallback: HTMLElement): () => void 
     if (!vanished()) return;
     holder = null;
     const active = activeElement();
-    if (active === null || active === document.body) fallback.focus({ preventScroll: true });
+    if (active === null || active === document.body) fallback()?.focus({ preventScroll: true });
   });
 
   root.addEventListener("focusin", onFocusIn);

@@ -13,6 +13,8 @@ export interface Press {
   readonly erases?: boolean;
   /** With Alt: it takes what lies there, and changes nothing. */
   readonly picks?: boolean;
+  /** With Shift: it adds to what was chosen before. */
+  readonly adds?: boolean;
 }
 
 export interface Gesture {

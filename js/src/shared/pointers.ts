@@ -67,7 +67,13 @@ export function listenToPointers(
       longPress = setTimeout(() => openMenu(event, reach(event)), LONG_PRESS_MS);
     }
     const erases = event.pointerType === "pen" && (event.buttons & PEN_ERASER_DOWN) !== 0;
-    gestures.press({ at: onImage(event), reach: reach(event), erases, picks: event.altKey });
+    gestures.press({
+      at: onImage(event),
+      reach: reach(event),
+      erases,
+      picks: event.altKey,
+      adds: event.shiftKey,
+    });
   };
 
   const onMove = (event: PointerEvent) => {

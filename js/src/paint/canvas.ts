@@ -1,0 +1,123 @@
+// What the painter's canvases show: the parts in their colours, beside the picture or over it.
+
+import { isShaped, type Surface, toCanvas } from "../shared/canvas";
+import type { PaintedPart } from "../shared/protocol.gen";
+import { isRunning } from "../shared/store";
+import type { Painter } from "./editor";
+import type { PartMap } from "./labels";
+import { type PainterState, shownMap } from "./store";
+
+/** How strongly a wish that the picture has not followed yet is laid over it. */
+const WISH = 0.5;
+
+/** The part map to show, made anew only when something in it has changed. */
+export function createShownMap({ session }: Painter): () => PartMap | null {
+  let of: PainterState | null = null;
+  let map: PartMap | null = null;
+  return () => {
+    const state = session.store.get();
+    const same =
+      of?.edited === state.edited &&
+      of?.original === state.original &&
+      of?.strokes === state.strokes &&
+      of?.parts === state.parts;
+    if (!same) map = shownMap(state);
+    of = state;
+    return map;
+  };
+}
+
+/** Makes what draws the part map, each part in its colour; a hidden one lets through what is below. */
+export function createMapPainter(
+  painter: Painter,
+  shown: () => PartMap | null,
+): (surface: Surface) => void {
+  const { session, view } = painter;
+  const coloured = createColouring();
+  return (surface) => {
+    const { parts } = session.store.get();
+    const map = shown();
+    surface.clear(painter.viewport());
+    if (map === null) return;
+    const image = coloured(map, parts, view.get().hidden);
+    surface.put(image, painter.imageSize(), false);
+  };
+}
+
+/** Makes what draws the picture, and over it the map, or what of it the picture has yet to follow. */
+export function createPicturePainter(
+  painter: Painter,
+  shown: () => PartMap | null,
+): (surface: Surface) => void {
+  const { session, view } = painter;
+  const coloured = createColouring();
+  const wished = createColouring();
+  return (surface) => {
+    const state = session.store.get();
+    const { comparing, over, opacity, hidden } = view.get();
+    const picture = comparing && state.before ? state.before : state.picture;
+    const size = painter.imageSize();
+    surface.clear(painter.viewport());
+    if (picture === null || !isShaped(picture, size)) return;
+    surface.put(picture.source, size);
+    const map = shown();
+    if (map === null || comparing) return;
+    const { context } = surface;
+    if (over) {
+      context.globalAlpha = opacity;
+      surface.put(coloured(map, state.parts, hidden), size, false);
+    } else if (!isRunning(state) && state.original !== null) {
+      context.globalAlpha = WISH;
+      surface.put(wished(map, state.parts, hidden, state.original.map), size, false);
+    }
+    context.globalAlpha = 1;
+  };
+}
+
+type Colouring = (
+  map: PartMap,
+  parts: readonly PaintedPart[],
+  hidden: ReadonlySet<number>,
+  /** Only what differs from this is coloured. */
+  except?: PartMap | null,
+) => HTMLCanvasElement;
+
+/** Keeps the last map it has coloured. */
+function createColouring(): Colouring {
+  let last: Parameters<Colouring> | null = null;
+  let image: HTMLCanvasElement | null = null;
+  return (map, parts, hidden, except = null) => {
+    const now: Parameters<Colouring> = [map, parts, hidden, except];
+    if (image === null || last?.some((one, i) => one !== now[i])) {
+      image = toCanvas(inColours(...now), map);
+    }
+    last = now;
+    return image;
+  };
+}
+
+/** RGBA pixels of a map: its parts' colours, and nothing where a part is hidden. */
+export function inColours(
+  { labels }: PartMap,
+  parts: readonly PaintedPart[],
+  hidden: ReadonlySet<number>,
+  except: PartMap | null = null,
+): Uint8ClampedArray<ArrayBuffer> {
+  const palette = parts.map(({ colour }, part) => (hidden.has(part) ? null : toRgb(colour)));
+  const pixels = new Uint8ClampedArray(labels.length * 4);
+  for (let i = 0; i < labels.length; i++) {
+    const label = labels[i] ?? 0;
+    const rgb = palette[label];
+    if (!rgb || (except !== null && except.labels[i] === label)) continue;
+    pixels[i * 4] = rgb[0];
+    pixels[i * 4 + 1] = rgb[1];
+    pixels[i * 4 + 2] = rgb[2];
+    pixels[i * 4 + 3] = 255;
+  }
+  return pixels;
+}
+
+function toRgb(colour: string): readonly [number, number, number] {
+  const value = Number.parseInt(colour.slice(1), 16);
+  return [(value >> 16) & 255, (value >> 8) & 255, value & 255];
+}

@@ -1,0 +1,138 @@
+// The painter's session: strokes, sliders and vectors, beside what every widget's session does.
+
+import { inflate } from "../shared/inflate";
+import { toBlob } from "../shared/pictures";
+import type { Labels, Vectors } from "../shared/protocol.gen";
+import {
+  openSession as openWidget,
+  type Request,
+  thinned,
+  type Session as WidgetSession,
+} from "../shared/session";
+import { createStore } from "../shared/store";
+import type { Model } from "../shared/wire";
+import type { Stroke } from "./labels";
+import { EMPTY, type Event, type PainterState, reduce, type Scales, shownScales } from "./store";
+
+export interface Session extends WidgetSession<PainterState, Event> {
+  /** Shows strokes that are being drawn; those shown before them are dropped. */
+  showStrokes(strokes: readonly Stroke[]): void;
+  /** Sends the shown strokes, or drops them. */
+  endStrokes(keep: boolean): void;
+  /** Moves a slider, at once on the page; the kernel gets the newest of all its places. */
+  slide(name: string, scale: number): void;
+  /** All sliders back to 0. */
+  slideBack(): void;
+}
+
+export function openSession(model: Model): Session {
+  const store = createStore(EMPTY, reduce);
+  const { dispatch } = store;
+  let revision = 0;
+  let drawing: { revision: number; strokes: readonly Stroke[] } | null = null;
+  /** Maps are decompressed one after the other, so that the newest stays. */
+  let arriving: Promise<void> = Promise.resolve();
+  /** The revision of the newest places of the sliders that were sent. */
+  let sent = 0;
+  let sliding = false;
+
+  const receiveLabels = async (message: Labels, bytes: Uint8Array) => {
+    const { version, width, height, original } = message;
+    const labels = await inflate(bytes, width * height);
+    dispatch({ kind: "labels", original, known: { version, map: { width, height, labels } } });
+  };
+
+  const undecodable = (error: unknown) =>
+    widget.notify("error", `The browser could not read a part map: ${String(error)}`);
+
+  const showVectors = ({ vectors }: Vectors, previews: readonly Uint8Array[]) => {
+    forgetPreviews();
+    const sliders = vectors.map((vector, i) => {
+      const bytes = previews[i];
+      const preview = bytes?.length ? URL.createObjectURL(toBlob(bytes, "image/webp")) : null;
+      return { ...vector, preview };
+    });
+    dispatch({ kind: "sliders", sliders });
+  };
+
+  const forgetPreviews = () => {
+    for (const { preview } of store.get().sliders) if (preview) URL.revokeObjectURL(preview);
+  };
+
+  /** One request is under way at a time; when it is answered, the newest places go. */
+  const sendScales = async () => {
+    const now = store.get().sliding;
+    if (now === null || now.revision === sent) return;
+    sent = now.revision;
+    const answer = await widget.ask({ kind: "slide", scales: now.scales });
+    dispatch({ kind: "slide-settled", revision: now.revision, ok: answer !== null });
+  };
+  const keepSliding = async () => {
+    if (sliding) return;
+    sliding = true;
+    while (store.get().sliding !== null && store.get().sliding?.revision !== sent) {
+      await sendScales();
+    }
+    sliding = false;
+  };
+  const slideTo = (scales: Scales) => {
+    dispatch({ kind: "slide", revision: ++revision, scales });
+    void keepSliding();
+  };
+
+  const widget = openWidget<PainterState, Event>(model, store, {
+    receive(message, buffers) {
+      switch (message.kind) {
+        case "parts":
+          return dispatch({ kind: "parts", parts: message.parts });
+        case "vectors":
+          return showVectors(message, buffers);
+        case "labels": {
+          const [bytes] = buffers;
+          if (bytes === undefined) return;
+          arriving = arriving.then(() => receiveLabels(message, bytes)).catch(undecodable);
+        }
+      }
+    },
+    beforeAsking({ kind }) {
+      // What is on the screen first: an edit starts from where the sliders are.
+      if (kind !== "slide") void sendScales();
+    },
+  });
+
+  const settle = (mine: number, ok: boolean) =>
+    dispatch({ kind: "stroke-settled", revision: mine, ok });
+
+  return {
+    ...widget,
+    showStrokes(strokes) {
+      drawing ??= { revision: ++revision, strokes };
+      drawing.strokes = strokes;
+      dispatch({ kind: "stroke", ...drawing });
+    },
+    async endStrokes(keep) {
+      if (drawing === null) return;
+      const { revision: mine, strokes } = drawing;
+      drawing = null;
+      if (!keep) return settle(mine, false);
+      const answers = await Promise.all(strokes.map((stroke) => widget.ask(request(stroke))));
+      settle(
+        mine,
+        answers.every((answer) => answer !== null),
+      );
+    },
+    slide(name, scale) {
+      const { [name]: _, ...others } = shownScales(store.get());
+      slideTo(scale === 0 ? others : { ...others, [name]: scale });
+    },
+    slideBack: () => slideTo({}),
+    close() {
+      forgetPreviews();
+      widget.close();
+    },
+  };
+}
+
+function request(stroke: Stroke): Request {
+  return stroke.kind === "paint_labels" ? { ...stroke, path: thinned(stroke.path) } : stroke;
+}
