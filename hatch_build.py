@@ -15,7 +15,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-BUNDLE = tuple(f"nbdrag/assets/js/{name}" for name in ("drag.js", "drag.css", "paint.js", "paint.css"))
+NAMES = ("drag.js", "drag.css", "paint.js", "paint.css")
+BUNDLE = tuple(f"nbdrag/assets/js/{name}" for name in NAMES)
 
 
 class BundleHook(BuildHookInterface[Any]):
