@@ -181,6 +181,11 @@ class Segmenter(nn.Module):
     if TYPE_CHECKING:
         __call__ = forward
 
+    @property
+    def slices(self) -> list[Tensor]:
+        """The first layer's weights, [members * wide, C], block by block."""
+        return [self.first[str(r)] for r in self.resolutions]
+
     def slice_of_first(self, resolution: int, x: Tensor) -> Tensor:
         """What a block's features [N, r, r', C] contribute to the first hidden layer."""
         return functional.linear(x, self.first[str(resolution)].to(x.dtype))

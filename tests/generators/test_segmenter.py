@@ -17,6 +17,7 @@ from nbdrag.generators.checkpoint import read_generator, save_generator
 from nbdrag.generators.errors import CheckpointError
 from nbdrag.generators.segmenter import Part, Segmenter, load_segmenter, save_segmenter
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
+from nbdrag.generators.zoo import load_generator
 
 TINY = StyleGAN2Config(
     resolution=32, z_dim=12, w_dim=8, mapping_layers=2, channel_base=256, channel_max=16
@@ -334,3 +335,15 @@ def test_saving_checks_first(tmp_path):
 def test_each_part_of_a_toonface_has_a_colour_of_its_own():
     assert tuple(toonfaces.PART_COLOURS) == toonfaces.PARTS
     assert len(set(toonfaces.PART_COLOURS.values())) == len(toonfaces.PARTS)
+
+
+def test_the_packaged_generator_comes_with_its_segmenter():
+    generator = load_generator("toonfaces-128")
+    segmenter = generator.segmenter
+    assert segmenter.generator_hash == generator.content_hash
+    assert dict(segmenter.parts) == toonfaces.PART_COLOURS
+    ws = generator.mapping(torch.randn(4, 64, generator=torch.Generator().manual_seed(9)))
+    found = generator.segment(ws)
+    share = torch.bincount(found.labels.flatten().long(), minlength=16) / found.labels.numel()
+    for part, least in (("background", 0.2), ("hair", 0.05), ("skin", 0.1), ("shirt", 0.02)):
+        assert share[toonfaces.PARTS.index(part)] > least, part

@@ -1,0 +1,155 @@
+"""The parts of toonfaces: sixteen labelled examples for a segmenter, and how good it became.
+
+    python -m nbdrag.training.toonface_parts draw toonfaces-128 FOLDER
+    python -m nbdrag.training.segmenter toonfaces-128 FOLDER nbdrag/assets/toonfaces-128-parts.safetensors
+    python -m nbdrag.training.toonface_parts evaluate toonfaces-128
+
+With another generator a person would sit down and paint sixteen part maps. Here the labeller does
+that, a network trained on renders; it labels what the generator drew, artefacts and all.
+
+The segmenter is then compared with the labeller, on samples that it wasn't trained on, and with
+the truth, which renders come with: these are embedded first, and the labels are those of what the
+generator makes of them. What is lost there may be the segmenter's fault or the embedding's; so the
+labeller's labels of the embedded pictures are compared with the truth, too.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from safetensors import safe_open
+from torch import Tensor
+
+from nbdrag import toonfaces
+from nbdrag.generators.segmenter import Part, load_segmenter
+from nbdrag.generators.sheet import tiled
+from nbdrag.generators.stylegan2 import Generator
+from nbdrag.generators.zoo import ZOO, load_generator
+from nbdrag.metrics import part_ious, peak_signal_to_noise
+from nbdrag.projection.optimize import project
+from nbdrag.toonfaces.labeller import load_labeller
+from nbdrag.training.examples import Examples, write_examples
+
+PARTS = tuple(Part(*pair) for pair in toonfaces.PART_COLOURS.items())
+EXAMPLES_SEED, HELD_OUT_SEED, RENDERS_SEED = 0, 1_000_000, 2_000_000
+BATCH = 16
+
+
+def draw(generator: Generator, count: int, *, truncation: float = 1.0) -> Examples:
+    """Sample pictures and label them."""
+    ws = samples(generator, count, EXAMPLES_SEED, truncation)
+    with torch.no_grad():
+        pictures = torch.cat([generator.synthesis(w[None]).image for w in ws])
+    return Examples(ws, load_labeller().labels(pictures.clamp(-1, 1)), PARTS)
+
+
+def samples(generator: Generator, count: int, seed: int, truncation: float) -> Tensor:
+    """Random latents, [count, num_ws, w_dim]."""
+    rng = torch.Generator().manual_seed(seed)
+    z = torch.randn(count, generator.z_dim, generator=rng)
+    with torch.no_grad():
+        return generator.mapping(z, truncation=truncation)
+
+
+@torch.no_grad()
+def evaluate(generator: Generator, *, pictures: int, renders: int) -> dict[str, Any]:
+    """IoU of every part, on held-out samples and on embedded renders."""
+    labeller = load_labeller()
+    report: dict[str, Any] = {}
+    for truncation in (0.7, 1.0):
+        found, truth = [], []
+        ws = samples(generator, pictures, HELD_OUT_SEED, truncation)
+        for rows in ws.split(BATCH):
+            image, _, labels = generator.segment(rows)
+            found.append(labels)
+            truth.append(labeller.labels(image.clamp(-1, 1)))
+        name = f"samples, psi {truncation:g}, against the labeller"
+        report[name] = ious(torch.cat(found), torch.cat(truth))
+
+    factors = toonfaces.sample_factors(
+        renders, generator=torch.Generator().manual_seed(RENDERS_SEED)
+    )
+    rendered = toonfaces.render(factors, generator.resolution)
+    embedded = []
+    for picture in rendered.image:
+        *_, last = project(generator, picture)
+        embedded.append(last.ws)
+    image, _, labels = generator.segment(torch.stack(embedded))
+    image = image.clamp(-1, 1)
+    report["embedded renders, against the truth"] = ious(labels, rendered.labels)
+    report["labeller on embedded renders, against the truth"] = ious(
+        labeller.labels(image), rendered.labels
+    )
+    report["labeller on renders, against the truth"] = ious(
+        labeller.labels(rendered.image), rendered.labels
+    )
+    report["embedding_psnr_db"] = round(peak_signal_to_noise(image, rendered.image), 2)
+    return report
+
+
+def ious(labels: Tensor, truth: Tensor) -> dict[str, float]:
+    """IoU of every part by name, and their mean."""
+    by_part = part_ious(labels, truth, len(PARTS))
+    names = [part.name for part in PARTS]
+    return {
+        "mean": round(by_part.nanmean().item(), 4),
+        **{name: round(iou, 4) for name, iou in zip(names, by_part.tolist(), strict=True)},
+    }
+
+
+@torch.no_grad()
+def sheet(generator: Generator, *, columns: int = 8) -> Image.Image:
+    """Held-out samples, and their part maps below."""
+    found = generator.segment(samples(generator, columns, HELD_OUT_SEED, 0.7))
+    colours = torch.tensor([list(bytes.fromhex(part.colour[1:])) for part in PARTS])
+    maps = colours[found.labels.long()].permute(0, 3, 1, 2) / 127.5 - 1
+    return tiled(torch.cat([found.image, maps]), columns=columns)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    commands = parser.add_subparsers(dest="command", required=True)
+    drawing = commands.add_parser("draw", help="write labelled examples to a folder")
+    drawing.add_argument("generator")
+    drawing.add_argument("folder", type=Path)
+    drawing.add_argument("--count", type=int, default=16)
+    judging = commands.add_parser("evaluate", help="write IoUs and a sheet beside the segmenter")
+    judging.add_argument("generator")
+    judging.add_argument("--segmenter", type=Path, help="default: the packaged one")
+    judging.add_argument("--pictures", type=int, default=500)
+    judging.add_argument("--renders", type=int, default=32)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    generator = load_generator(arguments.generator)
+    if arguments.command == "draw":
+        examples = draw(generator, arguments.count)
+        write_examples(arguments.folder, examples, [f"{i:02d}" for i in range(arguments.count)])
+        return
+    path = arguments.segmenter or ZOO[arguments.generator].segmenter_file
+    generator.segmenter = load_segmenter(path, generator)
+    with safe_open(path, framework="pt") as file:
+        training = json.loads(file.metadata().get("training", "{}"))
+    report = {
+        "training": training,
+        "command": f"python -m nbdrag.training.toonface_parts evaluate {arguments.generator}"
+        f" --pictures {arguments.pictures} --renders {arguments.renders}",
+        "pictures": arguments.pictures,
+        "renders": arguments.renders,
+        **evaluate(generator, pictures=arguments.pictures, renders=arguments.renders),
+    }
+    path.with_suffix(".json").write_text(json.dumps(report, indent=2) + "\n")
+    sheet(generator).save(path.with_suffix(".png"))
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
