@@ -5,9 +5,11 @@ What can be done by hand can be done here, too, from Python.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from os import PathLike
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from types import MappingProxyType
 
 from numpy.typing import ArrayLike
@@ -238,5 +240,5 @@ class PassingLibrary(EditLibrary):
     """A library in a folder that is deleted when nobody needs it any more."""
 
     def __init__(self) -> None:
-        self._passing = TemporaryDirectory(prefix="nbdrag-edits-")
-        super().__init__(self._passing.name)
+        super().__init__(mkdtemp(prefix="nbdrag-edits-"))
+        weakref.finalize(self, rmtree, self.folder, ignore_errors=True)

@@ -22,7 +22,7 @@ PARTS = [
     Part("lips", "#c94f6d"),
 ]
 
-QUICK = {"max_steps": 3, "perceptual_weight": 0}
+QUICK = {"max_steps": 3, "learning_rate": 1e-3, "perceptual_weight": 0}
 PATIENT = {"max_steps": 10_000, "learning_rate": 1e-4, "perceptual_weight": 0}
 """Options of an edit that runs until somebody stops it."""
 
