@@ -9,7 +9,7 @@ import { isEditable, isRunning } from "../shared/store";
 import { clamp, distance, type Point } from "../shared/viewport";
 import { choosePart, movedParts, movesOf, type Painter } from "./editor";
 import { type Box, boxOf, type PaintStroke, type PartMap, partAt } from "./labels";
-import { shownMap } from "./store";
+import { type PainterState, shownMap } from "./store";
 
 /** Parts can be scaled that far at a time. */
 const LEAST_SCALE = 0.1;
@@ -28,8 +28,8 @@ export function createPaintGestures(painter: Painter): Gestures {
       return null;
     }
     if (press.picks || tool === "pick") return pick(painter, map, press.at);
-    if (isRunning(state) && state.snapshot?.labels_version === null) {
-      session.notify("info", "The parts are on the move: paint when they rest, or stop first.");
+    if (isRunning(state) && !follows(state)) {
+      session.notify("info", "An edit is running: stop it before you paint.");
       return null;
     }
     switch (tool) {
@@ -52,6 +52,11 @@ export function createPaintGestures(painter: Painter): Gestures {
     cancelled: () => view.dispatch({ corners: [] }),
     hover: (hover) => view.dispatch({ hover }),
   });
+}
+
+/** Whether what runs goes on from new strokes. */
+function follows({ snapshot }: PainterState): boolean {
+  return snapshot?.live === true && snapshot.method === "paint";
 }
 
 /** Takes the part at a point for the one to paint. */
