@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-GOOD_SHARE = 0.2  # of a part's pixels, before and after taken together
+GOOD_SHARE = 0.3  # of a part's pixels, before and after taken together
 
 
 def touched_parts(labels: Tensor, edited: Tensor) -> list[int]:
