@@ -306,5 +306,7 @@ def test_both_hear_of_loading(pair: tuple[DragEditor, Any], parted: Generator) -
 
     asyncio.run(load())
     for page in pages:
-        assert page.snapshot["status"]["level"] == "error"
-        assert "no-such-model was not loaded" in page.snapshot["status"]["text"]
+        snapshot, _ = page.wait_for(
+            lambda m: m["kind"] == "snapshot" and m["status"]["level"] == "error"
+        )
+        assert "no-such-model was not loaded" in snapshot["status"]["text"]
