@@ -93,6 +93,7 @@ def write_examples(folder: Path, examples: Examples, names: Sequence[str]) -> No
     colours = {part.name: part.colour for part in examples.parts}
     (folder / PARTS_FILE).write_text(json.dumps(colours, indent=2) + "\n")
     palette = b"".join(bytes.fromhex(part.colour[1:]) for part in examples.parts)
+    palette = palette.ljust(3 * 256, b"\x80")  # whole, or `UNKNOWN` wouldn't fit
     for name, ws, labels in zip(names, examples.ws, examples.labels, strict=True):
         np.save(folder / f"{name}.npy", ws.numpy(), allow_pickle=False)
         picture = Image.fromarray(labels.numpy())
@@ -188,8 +189,9 @@ def read_picture(path: Path, size: tuple[int, int]) -> Tensor:
 def open_picture(path: Path) -> Image.Image:
     """Open a picture and decode it."""
     try:
-        picture = Image.open(path)
-        picture.load()
+        with path.open("rb") as file:
+            picture = Image.open(file)
+            picture.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         kind = "no picture" if isinstance(error, UnidentifiedImageError) else "damaged"
         raise ValueError(f"{path} is {kind}: {error}") from None
