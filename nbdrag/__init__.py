@@ -30,6 +30,7 @@ _HOME = {
     "drag": "nbdrag.editing.draggan",
     "list_generators": "nbdrag.generators.zoo",
     "load_generator": "nbdrag.generators.zoo",
+    "load_segmenter": "nbdrag.generators.segmenter",
     "paint": "nbdrag.editing.editgan",
     "refine": "nbdrag.editing.editgan",
     "sample": "nbdrag.runtime.wishes",

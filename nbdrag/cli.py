@@ -103,6 +103,7 @@ def recipe_replay(known: argparse.Namespace, rest: list[str]) -> int:
     check_picture(picture)
     import torch
 
+    from nbdrag.generators.segmenter import load_segmenter
     from nbdrag.generators.zoo import load_generator
     from nbdrag.runtime.pictures import to_pil
     from nbdrag.runtime.recipe import Recipe
@@ -115,6 +116,8 @@ def recipe_replay(known: argparse.Namespace, rest: list[str]) -> int:
             "--generator NAME_OR_PATH"
         )
     generator = load_generator(name)
+    if known.segmenter is not None:
+        generator.segmenter = load_segmenter(known.segmenter, generator)
     ws = recipe.replay(generator)
     with torch.no_grad():
         image = generator.synthesis(ws[None]).image[0]
@@ -212,6 +215,12 @@ def parser() -> argparse.ArgumentParser:
     replay.add_argument("picture", type=Path, metavar="OUT.png", help="where to write the picture")
     replay.add_argument(
         "--generator", metavar="NAME_OR_PATH", help="where its generator is now, if it has moved"
+    )
+    replay.add_argument(
+        "--segmenter",
+        type=Path,
+        metavar="FILE",
+        help="what tells the parts that were painted, if it didn't come with the generator",
     )
     replay.set_defaults(command=recipe_replay)
     return whole

@@ -15,11 +15,13 @@ from PIL import Image
 from nbdrag import cli
 from nbdrag.generators.checkpoint import read_contents, save_generator
 from nbdrag.generators.identity import generator_hash
+from nbdrag.generators.segmenter import load_segmenter, save_segmenter
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.generators.zoo import load_generator
 from nbdrag.runtime.pictures import to_pil
 from nbdrag.runtime.recipe import Recipe
 from nbdrag.runtime.wishes import Edit, Sampled, Wish, begin, sample
+from tests.runtime.painting import with_parts
 
 
 @pytest.fixture
@@ -148,6 +150,27 @@ def test_recipe_replay_takes_a_generator_that_has_moved(
     moved = ["--generator", recipe.generator]
     assert cli.main(["recipe", "replay", str(path), str(out), *moved]) == 0
     assert out.is_file()
+
+
+def test_recipe_replay_takes_the_parts_that_were_painted(
+    saved: tuple[Path, Path, Recipe], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out, recipe = saved
+    generator = with_parts(load_generator(recipe.generator))
+    parts = path.with_name("parts.safetensors")
+    save_segmenter(generator.segmenter, parts)
+    generator.segmenter = load_segmenter(parts, generator)  # in half precision, as it was saved
+    labels = generator.segment(recipe.ws[None]).labels[0].numpy()
+    options = {"max_steps": 2, "learning_rate": 1e-3, "perceptual_weight": 0}
+    wish = Wish("paint", options, labels=labels, edited=(labels + 1) % 4)
+    *_, last = begin(generator, recipe.ws, wish)
+    recipe = replace(recipe, edits=(Edit(wish, 2, last.ws),))
+    recipe.save(path)
+    assert cli.main(["recipe", "replay", str(path), str(out)]) == 2
+    assert "has no segmenter" in capsys.readouterr().err
+    assert cli.main(["recipe", "replay", str(path), str(out), "--segmenter", str(parts)]) == 0
+    with Image.open(out) as picture:
+        assert picture.tobytes() == picture_of(recipe)
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,10 @@ class AtRest:
     def settle(self) -> None:
         """Things are at rest from now on, if they don't move."""
         with self._changed:
+            if self._closed:
+                return
             self._move(time.monotonic() + self._pause)
-            if self._thread is None and not self._closed:
+            if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="nbdrag-at-rest", daemon=True
                 )
@@ -75,6 +77,7 @@ class AtRest:
                 with self._changed:
                     self._doing = False
                     self._changed.notify_all()
+        atexit.unregister(self._quit)
 
     def _has_moved_since(self, turn: int) -> bool:
         return self._turn != turn

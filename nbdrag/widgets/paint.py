@@ -20,6 +20,7 @@ from nbdrag.generators.stylegan2 import Generator
 from nbdrag.transfer.library import EditLibrary
 from nbdrag.transfer.vectors import EditVector
 from nbdrag.widgets.editor import Editor, session_of
+from nbdrag.widgets.from_kernel import Status
 from nbdrag.widgets.labels import LabelArray
 from nbdrag.widgets.paint_wire import PaintWire
 
@@ -101,6 +102,8 @@ class SegmentationPainter(Editor):
         begin = {"seed": seed, "truncation": truncation, "label": label, "paint_options": options}
         session, models = session_of(generator, **begin)
         session.known_parts()  # or a ValueError that says what to do
+        if not session.listeners:
+            session.status = Status(level="info", text="Paint over the parts, then apply.")
         if library is not None or session.library is None:
             session.set_library(opened_library(library))
         if live is not None:

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -15,9 +13,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from nbdrag.generators.checkpoint import save_generator
 from nbdrag.generators.identity import generator_hash
-from nbdrag.generators.segmenter import save_segmenter
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime import pictures
 from nbdrag.runtime.history import History
@@ -201,26 +197,6 @@ def test_the_code_makes_the_same_picture(parted: Generator, recipe: Recipe, coun
     assert scope["ws"].equal(ws)
     image = parted.synthesis(ws[None]).image[0]
     np.testing.assert_array_equal(np.asarray(scope["picture"]), pictures.to_pixels(image))
-
-
-def test_the_code_runs_in_a_process_of_its_own(
-    parted: Generator, recipe: Recipe, tmp_path: Path
-) -> None:
-    save_generator(parted, tmp_path / "g.safetensors")
-    save_segmenter(parted.segmenter, tmp_path / "parts.safetensors")
-    code = replace(recipe, generator="g.safetensors").to_python()
-    load = "generator = load_generator('g.safetensors')\n"
-    assert code.count(load) == 1
-    code = code.replace(
-        load,
-        f"from nbdrag.generators.segmenter import load_segmenter\n{load}"
-        "generator.segmenter = load_segmenter('parts.safetensors', generator)\n",
-    )
-    code += "picture.save('out.png')\n"
-    subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], check=True, cwd=tmp_path, timeout=120
-    )
-    assert (tmp_path / "out.png").is_file()
 
 
 def test_the_code_reads_as_one_would_write_it(recipe: Recipe) -> None:

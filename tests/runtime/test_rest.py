@@ -118,3 +118,20 @@ def test_an_interpreter_that_quits_does_not_wait_for_it() -> None:
     command = [sys.executable, "-c", textwrap.dedent(program)]
     done = subprocess.run(command, check=False, capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_waiting_waits_until_it_is_done() -> None:
+    done = []
+    resting = AtRest(lambda moved: done.append(moved()), pause=0.01)
+    resting.wait()  # nothing is to be done
+    resting.settle()
+    resting.wait()
+    assert done == [False]
+    resting.settle()
+    resting.move()
+    resting.wait()
+    assert done == [False]
+    resting.close()
+    resting.settle()
+    resting.wait()
+    assert done == [False]
