@@ -29,7 +29,7 @@ def generator() -> Generator:
 @pytest.fixture(scope="module")
 def examples(generator) -> Examples:
     """Pictures whose light pixels are those where one block's feature exceeds another's."""
-    ws = generator.mapping(torch.randn(4, 6, generator=torch.Generator().manual_seed(1)))
+    ws = generator.mapping(torch.randn(16, 6, generator=torch.Generator().manual_seed(1)))
     return Examples(ws, truth(generator, ws), PARTS)
 
 
@@ -84,7 +84,9 @@ def test_normalising_folds_into_the_first_layer(generator, examples):
 
 
 def test_learns_from_a_few_pictures_what_holds_for_others(generator, examples, capsys):
-    segmenter = train(generator, examples, steps=300, batch=256, hidden=(16, 8), members=2)
+    segmenter = train(
+        generator, examples, steps=300, batch=256, hidden=(16, 8), members=2, rate=1e-2
+    )
     assert segmenter.generator_hash == generator.content_hash
     assert segmenter.parts == PARTS
     assert not any(p.requires_grad for p in segmenter.parameters())
@@ -113,7 +115,7 @@ def run(monkeypatch, *arguments: object) -> None:
 
 def test_command_line(tmp_path, monkeypatch, generator, examples, capsys):
     save_generator(generator, tmp_path / "g.safetensors", dtype=torch.float32)
-    write_examples(tmp_path / "examples", examples, list("abcd"))
+    write_examples(tmp_path / "examples", examples, list("abcdefghijklmnop"))
     out: Path = tmp_path / "parts.safetensors"
     run(monkeypatch, tmp_path / "g.safetensors", tmp_path / "examples", out, "--steps", 4)
     assert load_segmenter(out, generator).parts == PARTS
