@@ -2,3 +2,8 @@ declare module "*/dist/test/drag.js" {
   const widget: unknown;
   export default widget;
 }
+
+declare module "*/dist/test/paint.js" {
+  const widget: unknown;
+  export default widget;
+}

@@ -8,9 +8,10 @@ import { here } from "../bundle.mjs";
 import { click, part, pointer, press, scroll, standIn } from "./fakes/browser";
 import { HOSTS, Host, type HostTraits } from "./fakes/hosts";
 import { FakeKernel, PIXELS, snapshot } from "./fakes/kernel";
+import { FakePaintKernel } from "./fakes/paintKernel";
 
 const bundle = await import("../dist/test/drag.js");
-const css = readFileSync(here("dist/test/drag.css"), "utf8");
+const painter = await import("../dist/test/paint.js");
 
 let host: Host;
 let kernel: FakeKernel;
@@ -175,6 +176,23 @@ describe.each(["jupyterlab", "colab", "marimo"] as const)("in %s", (name) => {
   });
 });
 
+describe.each(["jupyterlab", "colab", "marimo"] as const)("a painter in %s", (name) => {
+  it("comes up with parts and map, and paints", async () => {
+    host = new Host(HOSTS[name]);
+    const paints = new FakePaintKernel(host);
+    await host.open(painter);
+    const root = await host.show();
+    const answer = 3 * HOSTS[name].latency + 200;
+    await wait(answer);
+    expect(root.dataset.labels).toBe("1");
+    expect(root.querySelectorAll('[role="radio"]')).toHaveLength(4);
+    click(part(root, "map-stage"), [10, 10]);
+    await wait(answer);
+    expect(paints.partAt(10, 10)).toBe("skin");
+    expect(root.dataset.labels).toBe("2");
+  });
+});
+
 describe("in Colab", () => {
   it("does without the buffers of the first state", async () => {
     const root = await open(HOSTS.colab, { still: PIXELS, saved: {} });
@@ -248,8 +266,9 @@ describe("on a static page", () => {
   });
 });
 
-describe("the style sheet", () => {
+describe.each(["drag", "paint"])("the style sheet of %s", (name) => {
   it("touches nothing outside the widget", () => {
+    const css = readFileSync(here(`dist/test/${name}.css`), "utf8");
     const sheet = document.head.appendChild(document.createElement("style"));
     sheet.textContent = css.replaceAll(/@container[^{]*/g, "@media all");
     const selectors = rules(sheet.sheet?.cssRules).flatMap(({ selectorText }) =>

@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useSelect } from "../shared/hooks";
 import { StatusLine } from "../shared/status";
-import { shownStep, type WidgetState } from "../shared/store";
+import { isRunning, shownStep, type WidgetState } from "../shared/store";
 import type { Painter } from "./editor";
 
 export function Status({ painter }: { painter: Painter }): JSX.Element {
@@ -11,29 +11,31 @@ export function Status({ painter }: { painter: Painter }): JSX.Element {
   const step = useSelect(store, progress);
   const agreement = useSelect(store, agreed);
   const outside = useSelect(store, changed);
+  // At rest the kernel says how it went.
+  const running = useSelect(store, isRunning);
   return (
     <StatusLine editor={painter}>
-      {step && <span data-testid="step">{step}</span>}
-      {agreement && <span data-testid="agreement">{agreement}</span>}
-      {outside && <span data-testid="outside">{outside}</span>}
+      {running && step && <span data-testid="step">{step}</span>}
+      {running && agreement && <span data-testid="agreement">{agreement}</span>}
+      {running && outside && <span data-testid="outside">{outside}</span>}
     </StatusLine>
   );
 }
 
 function progress(state: WidgetState): string {
   const step = shownStep(state);
-  const most = state.snapshot?.progress?.max_steps;
+  const most = state.snapshot?.progress?.max_steps ?? state.snapshot?.paint_options.max_steps;
   if (step === 0) return "";
   return most ? `step ${step} / ${most}` : `step ${step}`;
 }
 
 /** How the painted parts agree with the picture's, as intersection over union. */
-function agreed({ frame, snapshot }: WidgetState): string {
-  const value = frame?.agreement ?? snapshot?.progress?.agreement ?? null;
+function agreed({ frame }: WidgetState): string {
+  const value = frame?.agreement ?? null;
   return value === null ? "" : `IoU in region ${value.toFixed(2)}`;
 }
 
-function changed({ frame, snapshot }: WidgetState): string {
-  const value = frame?.outside ?? snapshot?.progress?.outside ?? null;
+function changed({ frame }: WidgetState): string {
+  const value = frame?.outside ?? null;
   return value === null ? "" : `outside changed ${(value * 100).toFixed(1)} %`;
 }

@@ -1,5 +1,6 @@
 // What jsdom lacks: decoding, observers, pointer capture, a canvas that draws.
 
+import { inflateSync } from "node:zlib";
 import { vi } from "vitest";
 
 export interface Drawn {
@@ -11,6 +12,7 @@ export function standIn(): void {
   vi.stubGlobal("createImageBitmap", async () => ({ width: 128, height: 128, close() {} }));
   vi.stubGlobal("ResizeObserver", StageSizes);
   vi.stubGlobal("IntersectionObserver", Sight);
+  vi.stubGlobal("DecompressionStream", Inflater);
   URL.createObjectURL = () => "blob:picture";
   URL.revokeObjectURL = () => undefined;
   HTMLCanvasElement.prototype.getContext = () => null;
@@ -21,6 +23,18 @@ export function standIn(): void {
 
 /** The stage's width and height in CSS pixels; at 128 image pixels, 2 make one of them. */
 export const STAGE = 256;
+
+/** Node's works on a thread of its own, which pretended time doesn't wait for. */
+class Inflater {
+  private readonly pieces: Uint8Array[] = [];
+  private readonly stream = new TransformStream<Uint8Array, Uint8Array>({
+    transform: (piece) => void this.pieces.push(piece),
+    flush: (controller) =>
+      controller.enqueue(new Uint8Array(inflateSync(Buffer.concat(this.pieces)))),
+  });
+  readonly readable = this.stream.readable;
+  readonly writable = this.stream.writable;
+}
 
 class StageSizes {
   constructor(private readonly callback: ResizeObserverCallback) {}

@@ -145,7 +145,7 @@ export class FakeKernel {
     } else if (message.kind !== "ack") this.answer(message);
   }
 
-  private sendAll(): void {
+  protected sendAll(): void {
     this.say(this.state);
     this.say({ kind: "before", format: "image/webp" }, PIXELS);
     for (const { id } of this.state.history) {
@@ -154,7 +154,7 @@ export class FakeKernel {
     this.frame({ final: true, format: "image/webp", step: null });
   }
 
-  private answer(message: Request): void {
+  protected answer(message: Request): void {
     const answer = this.answers[message.kind] as ((request: Request) => Partial<Reply>) | undefined;
     const reply: Reply = {
       kind: "reply",
