@@ -2,7 +2,7 @@
 
 The picture is that of the entry before, plus scale times delta for each slider. So sliders can be
 moved to and fro without adding up: what they show is one entry of the history, made anew with every
-move. Anything else starts from what they have made, with all sliders at 0 again.
+move. Anything else, strokes among it, starts from what they have made, with all sliders at 0.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Sliding(Painting):
             if self.running:
                 return
             change = self.album.current.change
-            if not isinstance(change, Edit) or change.wish.method != "slide":
+            if not isinstance(change, Edit) or not self.is_slid:
                 raise ValueError("there is nothing to refine; move a slider first.")
             options = asdict(PaintOptions.for_refinement(self.generator))
             self._run(Wish("refine", options, vectors=change.wish.vectors), "Refining.")

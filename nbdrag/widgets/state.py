@@ -184,10 +184,14 @@ class State:
 
     @property
     def is_slid(self) -> bool:
-        """Whether the picture shown is that of the entry before with sliders moved."""
-        history = self.album.history
+        """Whether the picture shown is that of the entry before with sliders moved.
+
+        Not once it is painted on: the strokes belong to it, and it can't be another one any more.
+        """
+        history, known = self.album.history, self.album.part_map(self.album.current)
         change = history.current.change
-        return history.cursor > 0 and isinstance(change, Edit) and change.wish.method == "slide"
+        by_sliders = isinstance(change, Edit) and change.wish.method == "slide"
+        return by_sliders and history.cursor > 0 and (known is None or not known.strokes)
 
     @property
     def album(self) -> Album:

@@ -92,6 +92,20 @@ def test_anything_else_starts_from_there_with_sliders_at_zero(sliding: Session) 
     assert labels(sliding)[2:] == ["drag, 4 steps", "smile 0.4"]
 
 
+def test_so_does_painting_and_no_stroke_is_lost(sliding: Session) -> None:
+    sliding.slide({"smile": 0.4})
+    slid = sliding.ws
+    sliding.paint_labels(brush(1))
+    assert sliding.scales == {}
+    sliding.slide({"blink": 0.5})
+    assert labels(sliding) == ["seed 3", "smile 0.4", "blink 0.5"]
+    assert sliding.ws.equal(slid + 0.5 * sliding.vectors["blink"].delta)
+    sliding.undo()
+    assert (sliding.known_parts().strokes, sliding.scales) == (1, {})
+    sliding.undo()
+    assert (sliding.known_parts().strokes, sliding.scales) == (0, {"smile": 0.4})
+
+
 def test_undo_moves_the_sliders_back(sliding: Session) -> None:
     sliding.slide({"smile": 0.4})
     sliding.sample(8, 0.7)
