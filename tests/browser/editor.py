@@ -45,9 +45,11 @@ def expect_settled(editor: Locator) -> None:
     expect(editor).to_have_attribute("data-settled", "true", timeout=WAIT)
 
 
-def on_page(editor: Locator, point: Point, resolution: int = 128) -> Point:
-    """Where a point of the image lies on the page, while the editor shows all of the image."""
-    box = editor.get_by_test_id("canvas").bounding_box()
+def on_page(
+    editor: Locator, point: Point, resolution: int = 128, *, canvas: str = "canvas"
+) -> Point:
+    """Where a point of the image lies on the page, while a canvas shows all of the image."""
+    box = editor.get_by_test_id(canvas).bounding_box()
     assert box is not None
     scale = min(box["width"], box["height"]) / resolution
     return (
