@@ -258,7 +258,7 @@ def test_nothing_overtakes_a_slide(painting: Line, monkeypatch: pytest.MonkeyPat
     slow.go_on.set()
     asking.join(LIMIT)
     assert slow.done[-1] == {"smile": 0.9}
-    assert session.scales == {"smile": 0.9}
+    assert session.album.current.label == "smile 0.9"
     assert session.known_parts().strokes == 1  # on the picture that the sliders made
     assert session.ws.equal(session.album.current.ws)
 
