@@ -35,12 +35,11 @@ export function createMapPainter(
   const { session, view } = painter;
   const coloured = createColouring();
   return (surface) => {
-    const { parts } = session.store.get();
-    const map = shown();
+    const { parts, original } = session.store.get();
+    const { comparing, hidden } = view.get();
+    const map = comparing && original !== null ? original.map : shown();
     surface.clear(painter.viewport());
-    if (map === null) return;
-    const image = coloured(map, parts, view.get().hidden);
-    surface.put(image, painter.imageSize(), false);
+    if (map !== null) surface.put(coloured(map, parts, hidden), painter.imageSize(), false);
   };
 }
 
@@ -103,21 +102,18 @@ export function inColours(
   hidden: ReadonlySet<number>,
   except: PartMap | null = null,
 ): Uint8ClampedArray<ArrayBuffer> {
-  const palette = parts.map(({ colour }, part) => (hidden.has(part) ? null : toRgb(colour)));
-  const pixels = new Uint8ClampedArray(labels.length * 4);
+  // A pixel's four bytes are one number here; in which order is the machine's business.
+  const palette = new Uint32Array(256);
+  const bytes = new Uint8Array(palette.buffer);
+  parts.forEach(({ colour }, part) => {
+    const value = Number.parseInt(colour.slice(1), 16);
+    const rgba = [(value >> 16) & 255, (value >> 8) & 255, value & 255, 255];
+    if (!hidden.has(part)) bytes.set(rgba, part * 4);
+  });
+  const pixels = new Uint32Array(labels.length);
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i] ?? 0;
-    const rgb = palette[label];
-    if (!rgb || (except !== null && except.labels[i] === label)) continue;
-    pixels[i * 4] = rgb[0];
-    pixels[i * 4 + 1] = rgb[1];
-    pixels[i * 4 + 2] = rgb[2];
-    pixels[i * 4 + 3] = 255;
+    if (except?.labels[i] !== label) pixels[i] = palette[label] ?? 0;
   }
-  return pixels;
-}
-
-function toRgb(colour: string): readonly [number, number, number] {
-  const value = Number.parseInt(colour.slice(1), 16);
-  return [(value >> 16) & 255, (value >> 8) & 255, value & 255];
+  return new Uint8ClampedArray(pixels.buffer);
 }

@@ -83,8 +83,10 @@ export function createPainter(session: Session): Painter {
 
 /** Forgets what was of the picture before: another generator's may have other parts. */
 export function startAfresh({ view }: Painter): void {
-  const { viewport, radius, hover, crosshair, comparing, along, corners, hidden, naming } = INITIAL;
-  view.dispatch({ viewport, radius, hover, crosshair, comparing, along, corners, hidden, naming });
+  const { viewport, radius, hover, crosshair, comparing } = INITIAL;
+  const { part, along, corners, hidden, naming } = INITIAL;
+  const seen = { viewport, radius, hover, crosshair, comparing };
+  view.dispatch({ ...seen, part, along, corners, hidden, naming });
 }
 
 /** Chooses the part to paint; a part that is chosen is one that is seen. */

@@ -25,8 +25,10 @@ const KEYS = "Digits choose a part, arrow keys move a crosshair, Enter begins an
 
 export function Stages({ painter, gestures }: Props): JSX.Element {
   const { session, view } = painter;
-  const over = useSelect(view, (v) => v.over);
   const paintable = useSelect(session.store, isPaintable);
+  // A saved notebook has no part map to show beside the picture.
+  const live = useSelect(session.store, isLive);
+  const over = useSelect(view, (v) => v.over) || !live;
   const shown = useMemo(() => createShownMap(painter), [painter]);
   const paintMap = useMemo(() => createMapPainter(painter, shown), [painter, shown]);
   const paintPicture = useMemo(() => createPicturePainter(painter, shown), [painter, shown]);
@@ -37,7 +39,7 @@ export function Stages({ painter, gestures }: Props): JSX.Element {
   };
   const common = { editor: painter, gestures, openMenu, keys: KEYS };
   return (
-    <div class="nb-stages" data-over={over || undefined}>
+    <div class="nb-stages" data-over={over || undefined} data-paintable={paintable || undefined}>
       {!over && (
         <Stage
           {...common}
@@ -68,12 +70,10 @@ export function Stages({ painter, gestures }: Props): JSX.Element {
 /** Why there is nothing to paint on. */
 function NoMap({ painter }: { painter: Painter }): JSX.Element | null {
   const { store } = painter.session;
-  const live = useSelect(store, isLive);
   const known = useSelect(store, ({ snapshot }) => snapshot !== null);
   const parts = useSelect(store, (state) => state.parts.length);
-  if (!known && live) return null;
-  let why = parts > 0 ? "Looking for the parts…" : "Nothing tells this generator's parts.";
-  if (!live) why = "Part maps are not saved with the notebook.";
+  if (!known) return null;
+  const why = parts > 0 ? "Looking for the parts…" : "Nothing tells this generator's parts.";
   return <p class="nb-empty">{why}</p>;
 }
 
@@ -111,8 +111,8 @@ function Overlay({ painter, shown, names }: OverlayProps): JSX.Element | null {
         {own.corners.length > 0 && (
           <Outline points={[...own.corners, ...(cursor ? [cursor] : [])].map(at)} corners />
         )}
-        {brushes && cursor && <Circle at={at(cursor)} radius={radius} />}
-        {brushes && mirrored && <Circle at={mirrored} radius={radius} faint />}
+        {brushes && map && cursor && <Circle at={at(cursor)} radius={radius} />}
+        {brushes && map && mirrored && <Circle at={mirrored} radius={radius} faint />}
         {own.tool === "move" && map !== null && <MoveBox painter={painter} map={map} />}
         {own.crosshair && <Crosshair at={at(own.crosshair.at)} />}
       </svg>

@@ -84,11 +84,11 @@ function VectorSlider({ painter, slider }: VectorSliderProps): JSX.Element {
           type="range"
           min={low}
           max={high}
-          step={0.01}
+          step="any"
           value={scale}
           disabled={!can}
           aria-valuetext={scale.toFixed(2)}
-          onInput={({ currentTarget }) => session.slide(name, currentTarget.valueAsNumber)}
+          onInput={({ currentTarget }) => session.slide(name, rounded(currentTarget.valueAsNumber))}
           onDblClick={back}
           onKeyDown={(event) => {
             if (event.key !== "Home" && event.key !== "Delete") return;
@@ -115,6 +115,11 @@ function VectorSlider({ painter, slider }: VectorSliderProps): JSX.Element {
       )}
     </div>
   );
+}
+
+/** As it is shown: what nobody can see or say need not differ. */
+function rounded(scale: number): number {
+  return Math.round(scale * 100) / 100;
 }
 
 /** Where on the slider a scale lies, 0 to 1. */
