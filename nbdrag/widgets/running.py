@@ -190,10 +190,7 @@ class Running(State):
         last = self.runner.last_step if self.runner else None
         text = outcome.message
         if isinstance(last, PaintStep):
-            text += (
-                f" The parts fit those painted to {last.agreement:.0%}; elsewhere the picture "
-                f"changed by {last.outside:.1%}."
-            )
+            text += f" Parts fit {last.agreement:.0%}; {last.outside:.1%} changed elsewhere."
         level = "error" if complaint else LEVELS[outcome.reason]
         self.status = Status(level=level, text=text + complaint)
 

@@ -208,7 +208,7 @@ def test_the_edit_is_what_paint_does(paintable: Session) -> None:
     progress = paintable.progress
     assert (progress.step, progress.max_steps) == (3, 3)
     assert progress.agreement == expected[-1].agreement
-    agreement = f"fit those painted to {expected[-1].agreement:.0%}"
+    agreement = f"Parts fit {expected[-1].agreement:.0%};"
     assert agreement in paintable.status.text
     assert paintable.status.level == "info"
 
