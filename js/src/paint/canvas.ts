@@ -88,7 +88,7 @@ function createColouring(): Colouring {
   return (map, parts, hidden, except = null) => {
     const now: Parameters<Colouring> = [map, parts, hidden, except];
     if (image === null || last?.some((one, i) => one !== now[i])) {
-      image = toCanvas(inColours(...now), map);
+      image = toCanvas(inColours(...now), map, image ?? undefined);
     }
     last = now;
     return image;

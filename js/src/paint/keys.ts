@@ -48,6 +48,7 @@ export const KEYS: readonly BindingGroup<CommandName>[] = [
         label: "move the crosshair, or the part; with Shift by 10",
       },
       { keys: ["Enter"], command: null, label: "begin and end a stroke; pick; fill" },
+      { keys: ["Backspace"], command: null, label: "take back a corner of the lasso" },
       { keys: ["Escape"], command: "escape", label: "leave what is begun or open" },
       { keys: ["?"], command: "help", label: "this list" },
     ],

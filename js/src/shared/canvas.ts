@@ -107,14 +107,14 @@ export function isShaped(picture: Picture, image: Size): boolean {
   return picture.width * image.height === picture.height * image.width;
 }
 
-/** A canvas of RGBA pixels, to be drawn elsewhere. */
+/** A canvas of RGBA pixels, to be drawn elsewhere; one that there is already is painted over. */
 export function toCanvas(
   pixels: Uint8ClampedArray<ArrayBuffer>,
   { width, height }: Size,
+  canvas: HTMLCanvasElement = document.createElement("canvas"),
 ): HTMLCanvasElement {
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
   canvas.getContext("2d")?.putImageData(new ImageData(pixels, width, height), 0, 0);
   return canvas;
 }
