@@ -113,8 +113,8 @@ class Segmenter(nn.Module):
         channels: Mapping[int, int],
         parts: Sequence[Part],
         *,
-        hidden: tuple[int, int] = (32, 32),
-        members: int = 4,
+        hidden: tuple[int, int] = (48, 32),
+        members: int = 2,
         generator_hash: str = "",
         rng: torch.Generator | None = None,
     ) -> None:
@@ -205,13 +205,14 @@ class Segmenter(nn.Module):
         Tensor, shape [N, s, W, K]
         """
         dtype, shape = finest.dtype, finest.shape[:3]
-        x = self.slice_of_first(self.resolutions[-1], finest).add_(h)
+        last = self.first[str(self.resolutions[-1])].to(dtype)
+        x = torch.addmm(h.flatten(0, 2), finest.flatten(0, 2), last.T)
         x = functional.relu_(x).view(-1, self.members, self.hidden[0]).transpose(0, 1)
         x = torch.baddbmm(self.second_bias.to(dtype), x, self.second.to(dtype))
         # The mean over members is one more linear map.
         x = functional.relu_(x).transpose(0, 1).flatten(1)
-        last, bias = self.third.flatten(0, 1) / self.members, self.third_bias.mean(0)
-        x = torch.addmm(bias, x.to(bias.dtype), last)
+        third, bias = self.third.flatten(0, 1) / self.members, self.third_bias.mean(0)
+        x = torch.addmm(bias, x.to(bias.dtype), third)
         return x.view(*shape, -1)
 
     def check(self, features: Mapping[int, Tensor]) -> None:

@@ -40,8 +40,8 @@ def train(
     generator: Generator,
     examples: Examples,
     *,
-    hidden: tuple[int, int] = (32, 32),
-    members: int = 4,
+    hidden: tuple[int, int] = (48, 32),
+    members: int = 2,
     steps: int = 3000,
     batch: int = 2048,
     rate: float = 1e-3,
@@ -242,8 +242,8 @@ def main() -> None:
     parser.add_argument("generator", help="a name or a file")
     parser.add_argument("folder", type=Path, help="with parts.json and labelled examples")
     parser.add_argument("out", type=Path, help="the .safetensors file to write")
-    parser.add_argument("--hidden", type=int, nargs=2, default=(32, 32))
-    parser.add_argument("--members", type=int, default=4)
+    parser.add_argument("--hidden", type=int, nargs=2, default=(48, 32))
+    parser.add_argument("--members", type=int, default=2)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--seed", type=int, default=0)

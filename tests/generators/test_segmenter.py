@@ -111,10 +111,10 @@ def test_computes_in_the_type_of_the_features():
 
 
 def test_a_member_of_an_ensemble_is_a_segmenter():
-    together = make(members=3)
+    together = make(members=3, hidden=(32, 8))
     alone = []
     for m in range(3):
-        one = make(members=1)
+        one = make(members=1, hidden=(32, 8))
         rows = slice(m * 32, (m + 1) * 32)
         state = {
             name: value[rows] if name.startswith("first") else value[m : m + 1]
