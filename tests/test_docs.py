@@ -14,7 +14,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGED = ROOT / "nbdrag" / "assets" / "toonfaces-128.safetensors"
-PAGES = ("README.md", "docs/drag.md", "docs/editor.md", "docs/generators.md", "docs/toonfaces.md")
+PAGES = (
+    "README.md",
+    "docs/drag.md",
+    "docs/editor.md",
+    "docs/generators.md",
+    "docs/toonfaces.md",
+    "docs/vectors.md",
+)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -27,6 +27,7 @@ def page() -> str:
     sections = [
         *quality(read("nbdrag/assets/toonfaces-128.json")),
         *accuracy(read("benchmarks/drag_accuracy.json")),
+        *editing_vectors(read("nbdrag/assets/toonfaces-128-edits.json")),
         *speed(read("benchmarks/speed.json"), read("benchmarks/browser.json")),
         *drag_step(read("benchmarks/drag.json"), read("benchmarks/drag_ablation.json")),
     ]
@@ -164,6 +165,35 @@ def drag_step(figures: Figures, ablation: Figures) -> Iterator[str]:
         ],
     )
     yield f"`{figures['command']}`, `{ablation['command']}`"
+
+
+def editing_vectors(figures: Figures) -> Iterator[str]:
+    """What the packaged editing vectors do to portraits that they were not learnt from."""
+    yield "## Editing vectors"
+    yield (
+        f"Each [vector](vectors.md) is added, at scale 1, to {figures['portraits']} portraits that "
+        "it was not learnt from, and the toonfaces reader reads their factors before and after, in "
+        "shares of their ranges. *Moved*: by how much the factor moves that should. *Followed*: in "
+        "how many portraits by a twentieth or more. *Others*: by how much the other factors change, "
+        "on average. *Agreement* (IoU) and *outside* are those of the painting that it was learnt "
+        "from."
+    )
+    yield table(
+        ["", "factor", "moved", "followed", "others", "agreement", "outside"],
+        [
+            [
+                name,
+                row["factor"].replace("_", " ").replace("-", "less "),
+                f"{row['moved']:.2f}",
+                f"{row['followed']:.1%}",
+                f"{row['others']:.3f}",
+                f"{row['agreement']:.2f}",
+                f"{row['outside']:.1%}",
+            ]
+            for name, row in figures["vectors"].items()
+        ],
+    )
+    yield f"`{figures['command']}`"
 
 
 def wish(case: Figures) -> str:
