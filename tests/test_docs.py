@@ -19,6 +19,7 @@ PAGES = (
     "docs/drag.md",
     "docs/editor.md",
     "docs/generators.md",
+    "docs/paint.md",
     "docs/toonfaces.md",
     "docs/vectors.md",
 )
