@@ -135,12 +135,13 @@ class Painting(Running):
     def _paint(self, stroke: Callable[[PartMap], LabelArray]) -> None:
         with self.lock:
             self._check_paintable()
-        known = self.known_parts()
+        self.known_parts()
         with self.lock:
             self._check_paintable()
-            painted = known.painted(stroke(known))
-            if self.album.part_map(self.album.current) is not known:
+            known = self.album.part_map(self.album.current)
+            if known is None:
                 raise RuntimeError("another picture came meanwhile; paint on that one.")
+            painted = known.painted(stroke(known))
             if painted is not known:
                 self._put(painted)
 

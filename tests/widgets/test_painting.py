@@ -3,12 +3,15 @@
 import re
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from nbdrag.editing.editgan import paint
 from nbdrag.runtime.wishes import Edit, sample
@@ -298,6 +301,46 @@ def test_drag_paint_and_slide_share_one_history(paintable: Session) -> None:
         session.undo()
         if expected is past[0]:  # points had been placed by then, and belong to that picture
             expected[5] = session.points
+        assert seen(session) == expected
+    with pytest.raises(ValueError, match="nothing to undo"):
+        session.undo()
+    for expected in past[1:]:
+        session.redo()
+        assert seen(session) == expected
+
+
+COMMANDS: dict[str, Command] = {
+    "stroke": lambda s: s.paint_labels(brush(1)),
+    "other stroke": lambda s: s.paint_labels(brush(3, "lasso", path=[(0, 0), (30, 9), (9, 30)])),
+    "picture": lambda s: s.sample(5, 0.7),
+    "other picture": lambda s: s.sample(6, 0.7),
+    "slide": lambda s: s.slide({"smile": 0.5}),
+    "slide on": lambda s: s.slide({"smile": -0.7}),
+    "follow": lambda s: (s.start_paint(), finish(s)),
+}
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.sampled_from(sorted(COMMANDS)), min_size=2, max_size=7))
+def test_whatever_was_done_can_be_undone_and_redone(paintable: Session, names: list[str]) -> None:
+    """Step by step, bit for bit; a slider that is moved on is no step."""
+    session = paintable
+    session.set_history(session.entries[:1])
+    if "smile" not in session.vectors:
+        session.library.add(some_vector(session, "smile"))
+        session.look_for_vectors()
+    past = [seen(session)]
+    for name in names:
+        was_slid = session.is_slid
+        with suppress(ValueError):  # nothing is painted that could be followed
+            COMMANDS[name](session)
+        now = seen(session)
+        if now != past[-1]:
+            past[len(past) - (was_slid and "slide" in name) :] = [now]
+    for expected in past[-2::-1]:
+        session.undo()
         assert seen(session) == expected
     with pytest.raises(ValueError, match="nothing to undo"):
         session.undo()
