@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from nbdrag.editing.paint_options import PaintOptions
 from nbdrag.generators.segmenter import Part
 from nbdrag.generators.stylegan2 import Generator
+from nbdrag.runtime.synthesis import is_quick
 from nbdrag.transfer.library import EditLibrary
 from nbdrag.transfer.vectors import EditVector
 from nbdrag.widgets.editor import Editor, session_of
@@ -101,7 +102,8 @@ class SegmentationPainter(Editor):
     ) -> None:
         begin = {"seed": seed, "truncation": truncation, "label": label, "paint_options": options}
         session, models = session_of(generator, **begin)
-        session.known_parts()  # or a ValueError that says what to do
+        if is_quick(session.generator) or not session.parts:
+            session.known_parts()  # or a ValueError that says what to do
         if not session.listeners:
             session.status = Status(level="info", text="Paint over the parts, then apply.")
         if library is not None or session.library is None:
