@@ -13,6 +13,7 @@ import nbdrag
 from nbdrag.editing.editgan import PaintStep
 from nbdrag.editing.paint_options import PaintOptions
 from nbdrag.generators.stylegan2 import Generator
+from nbdrag.runtime import synthesis
 from nbdrag.transfer.library import EditLibrary
 from nbdrag.widgets.drag import DragEditor
 from nbdrag.widgets.editor import Editor
@@ -189,6 +190,21 @@ def test_a_generator_without_segmenter_is_refused(
     dragged_on = editor.points = PAIRS
     assert dragged(editor).steps == 4
     assert len(editor.points) == len(dragged_on)
+
+
+def test_of_large_pictures_the_parts_come_later(
+    make_painter: MakePainter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesis, "WHOLE_UP_TO", 16 * 16)
+    painter = make_painter()
+    page = Page(painter)
+    page.tell(kind="ready")
+    version = page.wait_for_kind("labels")[0]["version"]
+    snapshot, _ = page.wait_for(lambda m: m["kind"] == "snapshot" and m["labels_version"])
+    assert snapshot["labels_version"] == version
+    painter.labels = with_bigger_mouth(painter)
+    followed(painter)
+    assert painter.history[-1].label == "paint, 3 steps"
 
 
 def test_it_is_public() -> None:
