@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from nbdrag.editing.inputs import check_mask, check_pairs, check_points, check_ws
+from nbdrag.editing.inputs import (
+    check_labels,
+    check_mask,
+    check_pairs,
+    check_points,
+    check_ws,
+)
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 
 LIKE = torch.zeros(1)
@@ -142,3 +148,27 @@ def test_ws_are_copied(generator: Generator) -> None:
 def test_what_are_no_ws_is_explained(generator: Generator, ws: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_ws(generator, ws)  # type: ignore[arg-type]
+
+
+NAMES = ["wall", "hair", "skin"]
+
+
+@given(
+    arrays.arrays(
+        st.sampled_from([np.uint8, np.int64, np.int8, np.uint16, np.float32, np.bool_]),
+        st.sampled_from([(3, 4), (4, 3), (1, 3, 4), (12,), (0, 4)]),
+        elements={"min_value": 0, "max_value": 1},
+    ),
+    st.integers(-2, 5),
+)
+def test_a_part_map_is_taken_as_it_is_or_refused_by_name(values, label) -> None:
+    if values.size and values.dtype.kind in "iu" and (label >= 0 or values.dtype.kind == "i"):
+        values.flat[0] = label
+    fits = values.shape == (3, 4) and values.dtype.kind in "iu" and (0 <= values.flat[0] <= 2)
+    if fits:
+        found = check_labels("labels", values, (3, 4), NAMES, torch.device("cpu"))
+        assert found.dtype == torch.int64
+        assert np.array_equal(found.numpy(), values)
+    else:
+        with pytest.raises(ValueError, match=r"^labels"):
+            check_labels("labels", values, (3, 4), NAMES, torch.device("cpu"))
