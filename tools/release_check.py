@@ -24,6 +24,7 @@ REQUIRED = (
     "nbdrag/assets/js/paint.js",
     "nbdrag/assets/js/paint.css",
     "nbdrag/assets/toonfaces-128.safetensors",
+    "nbdrag/assets/toonfaces-128-edits/*.safetensors",
     "nbdrag-*.data/data/etc/jupyter/jupyter_server_config.d/nbdrag.json",
     "nbdrag-*.dist-info/entry_points.txt",
     "nbdrag-*.dist-info/licenses/LICENSE",
