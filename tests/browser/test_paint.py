@@ -35,6 +35,10 @@ HASHES = (
     "[__import__('hashlib').sha256(data).hexdigest() for data in "
     "(painter.image.tobytes(), painter.ws.detach().numpy().tobytes())]"
 )
+NOSE = (
+    "[(float(places.min()) + float(places.max()) + 1) / 2 for places in "
+    "(painter.labels == [part.name for part in painter.parts].index('nose')).nonzero()[::-1]]"
+)
 PART_AT = "painter.parts[painter.labels[{y}, {x}]].name"
 
 
@@ -170,6 +174,9 @@ def test_the_keyboard_alone_paints_and_applies(painter: Locator) -> None:
     keyboard = page.keyboard
     kernel_run(page, "painter.options = {'max_steps': 8}")
     painter.get_by_test_id("map-stage").focus()
+    keyboard.press("s")
+    expect(painter).to_have_attribute("data-state", "error", timeout=WAIT)
+    expect(painter.get_by_test_id("message")).to_contain_text("nothing is painted")
     keyboard.press("Shift+Digit6")
     expect(painter.get_by_test_id("part-inner_mouth")).to_have_attribute("aria-checked", "true")
     # From the middle, (64, 64), to the mouth.
@@ -191,8 +198,7 @@ def test_the_keyboard_alone_paints_and_applies(painter: Locator) -> None:
     assert kernel_eval(page, HASHES) == first
 
 
-def test_every_tool_paints_what_the_page_shows(painter: Locator) -> None:
-    """What the page has drawn at once is what comes back from the kernel."""
+def test_every_tool_paints_what_the_page_shows_also_after_a_reload(painter: Locator) -> None:
     page = painter.page
     choose(painter, "left_brow")
     painter.get_by_test_id("mirror").click()
@@ -210,51 +216,25 @@ def test_every_tool_paints_what_the_page_shows(painter: Locator) -> None:
     paint_with_mouse(painter, [(10, 100), (30, 108)])
     painter.get_by_test_id("move").click()
     choose(painter, "nose")
-    assert kernel_eval(page, "len(set(painter.labels.flat))") > 5
-    shown = shown_labels(painter)
-    assert kernel_eval(page, "painter.labels.tolist()") == shown
-    painter.get_by_test_id("restore").click()
-    expect(painter).to_have_attribute("data-strokes", "6", timeout=WAIT)
-    expect_settled(painter)
-    assert kernel_eval(page, "bool((painter.labels == painter.original_labels).all())")
+    x, y = kernel_eval(page, NOSE)
+    paint_with_mouse(painter, [(x, y), (x - 9, y + 4)])
+    assert kernel_eval(page, NOSE) == pytest.approx([x - 9, y + 4], abs=1)
+    page.mouse.move(0, 0)
+    labels, shown = shown_labels(painter), picture(painter)
+    assert kernel_eval(page, "painter.labels.tolist()") == labels
 
-
-def shown_labels(painter: Locator) -> list[list[int]]:
-    """The map on the page, as labels: each pixel's colour, read at its centre, among the parts'."""
-    return painter.evaluate(
-        """async (painter) => {
-            for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
-            const canvas = painter.querySelector('[data-testid="map-canvas"]');
-            const { width, height } = canvas;
-            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-            const swatches = painter.querySelectorAll(".nb-part .nb-swatch");
-            const colours = [...swatches].map((one) => one.style.background);
-            const side = Math.min(width, height);
-            const [left, top] = [(width - side) / 2, (height - side) / 2];
-            const at = (x, y) => {
-                const i = 4 * (Math.floor(top + (y + 0.5) * side / 128) * width
-                    + Math.floor(left + (x + 0.5) * side / 128));
-                return colours.indexOf(`rgb(${data[i]}, ${data[i + 1]}, ${data[i + 2]})`);
-            };
-            const places = [...Array(128).keys()];
-            return places.map((y) => places.map((x) => at(x, y)));
-        }"""
-    )
-
-
-def test_a_reload_brings_the_strokes_back(painter: Locator) -> None:
-    page = painter.page
-    open_the_mouth(painter)
-    shown = picture(painter)
-    labels = shown_labels(painter)
     save(page)
     reopen(page)
     again = painter_on(page)
-    expect(again).to_have_attribute("data-strokes", "2")
+    expect(again).to_have_attribute("data-strokes", "6")
     assert shown_labels(again) == labels
     expect_picture(again, shown)
+    again.get_by_test_id("restore").click()
+    expect(again).to_have_attribute("data-strokes", "7", timeout=WAIT)
+    assert kernel_eval(page, "bool((painter.labels == painter.original_labels).all())")
     again.get_by_test_id("undo").click()
-    expect(again).to_have_attribute("data-strokes", "1", timeout=WAIT)
+    expect(again).to_have_attribute("data-strokes", "6", timeout=WAIT)
+    assert shown_labels(again) == labels
 
 
 def test_drag_and_paint_share_one_picture(lab: Server, page: Page) -> None:
@@ -281,10 +261,24 @@ def test_drag_and_paint_share_one_picture(lab: Server, page: Page) -> None:
     expect(painter).to_have_attribute("data-strokes", "1", timeout=WAIT)
 
 
-def test_nothing_painted_is_said_and_nothing_lost(painter: Locator) -> None:
-    painter.get_by_test_id("apply").click()
-    expect(painter).to_have_attribute("data-state", "error", timeout=WAIT)
-    expect(painter.get_by_test_id("message")).to_contain_text("nothing is painted")
-    choose(painter, "inner_mouth")
-    paint_with_mouse(painter, MOUTH)
-    expect_state(painter, "idle")
+def shown_labels(painter: Locator) -> list[list[int]]:
+    """The map on the page, as labels: each pixel's colour, read at its centre, among the parts'."""
+    return painter.evaluate(
+        """async (painter) => {
+            for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+            const canvas = painter.querySelector('[data-testid="map-canvas"]');
+            const { width, height } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+            const swatches = painter.querySelectorAll(".nb-part .nb-swatch");
+            const colours = [...swatches].map((one) => one.style.background);
+            const side = Math.min(width, height);
+            const [left, top] = [(width - side) / 2, (height - side) / 2];
+            const at = (x, y) => {
+                const i = 4 * (Math.floor(top + (y + 0.5) * side / 128) * width
+                    + Math.floor(left + (x + 0.5) * side / 128));
+                return colours.indexOf(`rgb(${data[i]}, ${data[i + 1]}, ${data[i + 2]})`);
+            };
+            const places = [...Array(128).keys()];
+            return places.map((y) => places.map((x) => at(x, y)));
+        }"""
+    )

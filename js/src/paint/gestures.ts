@@ -159,12 +159,14 @@ function fill(painter: Painter, at: Point): null {
 /** By the box around the chosen parts, to scale them; or by a part, which is chosen then. */
 function takeHold(painter: Painter, map: PartMap, { at, reach, adds }: Press): Gesture | null {
   const { view } = painter;
-  const box = boxOf(map, movedParts(view.get()));
-  const grip = box && gripAt(box, at, reach);
-  if (box !== null && grip !== null) return scaleParts(painter, box, grip, at);
+  const parts = movedParts(view.get());
   const part = partAt(map, at);
+  const chosen = part !== null && parts.includes(part);
+  const box = boxOf(map, parts);
+  // On the part itself, one rather wants to move it.
+  const grip = box && gripAt(box, at, chosen ? reach / 2 : reach);
+  if (box !== null && grip !== null) return scaleParts(painter, box, grip, at);
   if (part === null) return null;
-  const chosen = movedParts(view.get()).includes(part);
   if (!chosen || adds) choosePart(painter, part, adds);
   return moveParts(painter, at);
 }
@@ -201,10 +203,11 @@ export function placeOf({ left, top, right, bottom }: Box, [x, y]: Grip): Point 
   return [(left + right + x * (right - left)) / 2, (top + bottom + y * (bottom - top)) / 2];
 }
 
+/** The nearest grip within reach, unless the middle is nearer: that is there to move it. */
 function gripAt(box: Box, at: Point, reach: number): Grip | null {
-  // Of a small part, the middle is there to move it.
-  const within = Math.min(reach, Math.max(box.right - box.left, box.bottom - box.top) / 4 + 1);
-  return GRIPS.find((grip) => distance(placeOf(box, grip), at) <= within) ?? null;
+  const away = (grip: Grip) => distance(placeOf(box, grip), at);
+  const nearest = GRIPS.reduce((best, grip) => (away(grip) < away(best) ? grip : best));
+  return away(nearest) <= reach && away(nearest) < away([0, 0]) ? nearest : null;
 }
 
 /** At a corner in proportion, at a side along one axis; about the centre. */

@@ -291,6 +291,18 @@ describe("the move tool", () => {
     expect(kernel.last("move_part")?.scale_y).toBe(1);
   });
 
+  it("moves a part, however narrow, by its middle", async () => {
+    button("part-left_eye").click();
+    button("move").click();
+    await settle();
+    drag(stage, [
+      [48, 52],
+      [48.4, 40],
+    ]);
+    await settle();
+    expect(kernel.last("move_part")).toMatchObject({ dx: 0, dy: -12, scale_x: 1, scale_y: 1 });
+  });
+
   it("takes along what is chosen with Shift", async () => {
     button("move").click();
     button("part-left_eye").click();
