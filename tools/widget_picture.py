@@ -1,22 +1,33 @@
-"""Draw docs/images/drag-editor*.png: the editor in JupyterLab, in the middle of a drag.
+"""Draw docs/images/drag-editor*.png and part-painter*.png: the widgets in JupyterLab, at work.
 
-    python -m tools.widget_picture [--seed 0]
+    python -m tools.widget_picture [drag] [paint]
 
 Real ones: a notebook server, a kernel, Chromium and a mouse, as in the tests of the browser. The
-points stand on the corners of the mouth, as the toonfaces reader sees them.
+drag's points stand on the corners of the mouth, as the toonfaces reader sees them; what is painted
+is a smile around the mouth that the part map has.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from tests.browser.editor import drag_with_mouse, editor_on, place_pair, start_and_watch
+from tests.browser.editor import (
+    WAIT,
+    drag_with_mouse,
+    editor_on,
+    on_page,
+    place_pair,
+    start_and_watch,
+)
 from tests.browser.lab import kernel_eval, open_notebook, run_all, write_notebook
+from tests.browser.painter import MAP, choose, paint_with_mouse, painter_on
 from tests.browser.servers import Server, jupyter_server
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
@@ -31,11 +42,19 @@ corners = [found[LANDMARKS.index(name)].tolist() for name in ("mouth_left", "mou
 editor.options = {"learning_rate": editor.options.learning_rate / 8}  # slow enough to be seen
 """
 
+MOUTH = """
+import numpy as np
+names = [part.name for part in painter.parts]
+places = np.isin(painter.labels, [names.index("lips"), names.index("inner_mouth")]).nonzero()
+mouth = [float(along.mean()) for along in places[::-1]]
+"""
+FAR = re.compile(r"step [6-9]\d ")
+
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("widgets", nargs="*", choices=WIDGETS, default=list(WIDGETS))
     arguments = parser.parse_args()
     IMAGES.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp())
@@ -43,24 +62,32 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        for suffix, theme in THEMES.items():
-            page = browser.new_page(viewport={"width": 1280, "height": 1000}, device_scale_factor=2)
-            page.set_default_timeout(60_000)
-            path = IMAGES / f"drag-editor{suffix}.png"
-            draw(page, server, arguments.seed, theme, path)
-            print(path)
+        for widget in arguments.widgets:
+            name, code, width, draw = WIDGETS[widget]
+            for suffix, theme in THEMES.items():
+                page = browser.new_page(
+                    viewport={"width": width, "height": 1000}, device_scale_factor=2
+                )
+                page.set_default_timeout(WAIT)
+                show(page, server, f"{widget}{suffix}.ipynb", code, theme)
+                path = IMAGES / f"{name}{suffix}.png"
+                draw(page).screenshot(path=path)
+                print(path)
+                page.close()
         browser.close()
     shutil.rmtree(home)
 
 
-def draw(page: Page, server: Server, seed: int, theme: str, path: Path) -> None:
-    """Open an editor, mask the lower face, widen the mouth, and photograph it on its way."""
-    name = f"{path.stem}.ipynb"
-    code = f"from nbdrag import DragEditor\neditor = DragEditor(seed={seed})\neditor"
+def show(page: Page, server: Server, name: str, code: str, theme: str) -> None:
+    """Open a notebook with one widget."""
     write_notebook(server.notebooks / name, code)
     open_notebook(page, server, name)
     page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
     run_all(page)
+
+
+def drag(page: Page) -> Locator:
+    """Mask the lower face, widen the mouth, and stop the time on the way."""
     editor = editor_on(page)
     (left_x, left_y), (right_x, right_y) = kernel_eval(page, "corners", after=CORNERS)
     wide, y = right_x - left_x, (left_y + right_y) / 2
@@ -80,8 +107,37 @@ def draw(page: Page, server: Server, seed: int, theme: str, path: Path) -> None:
     place_pair(editor, (right_x, right_y), (right_x + 4, right_y - 5))
     page.mouse.move(0, 0)
     start_and_watch(editor, 16)
-    editor.get_by_label("Drag editor").screenshot(path=path)
-    editor.get_by_test_id("stop").click()
+    return editor.get_by_label("Drag editor")
+
+
+def paint(page: Page) -> Locator:
+    """Paint the mouth open, let the picture follow, and look at it on the way, brush in hand."""
+    painter = painter_on(page)
+    x, y = kernel_eval(page, "mouth", after=MOUTH)
+    for part, radius in (("lips", 7), ("inner_mouth", 4)):
+        choose(painter, part)
+        painter.get_by_test_id("radius").fill(str(radius))
+        paint_with_mouse(painter, [(x - 5, y + 3), (x + 5, y + 3)])
+    painter.get_by_test_id("apply").click()
+    page.mouse.move(*on_page(painter, (x + 5, y + 3), canvas=MAP))
+    expect(painter.get_by_test_id("step")).to_contain_text(FAR, timeout=WAIT)
+    return painter.get_by_label("Part painter")
+
+
+WIDGETS: dict[str, tuple[str, str, int, Callable[[Page], Locator]]] = {
+    "drag": (
+        "drag-editor",
+        "from nbdrag import DragEditor\neditor = DragEditor(seed=0)\neditor",
+        1280,
+        drag,
+    ),
+    "paint": (
+        "part-painter",
+        "from nbdrag import SegmentationPainter\npainter = SegmentationPainter(seed=3)\npainter",
+        1400,
+        paint,
+    ),
+}
 
 
 if __name__ == "__main__":
