@@ -243,8 +243,8 @@ def editing_vectors(figures: Figures) -> Iterator[str]:
         f"Each [vector](vectors.md) is added, at scale 1, to {figures['portraits']} portraits that "
         "it was not learnt from, and the toonfaces reader reads their factors before and after, in "
         "shares of their ranges. *Moved*: by how much the factor moves that should. *Followed*: in "
-        "how many portraits by a twentieth or more. *Others*: by how much the other factors change, "
-        "on average. *Agreement* (IoU) and *outside* are those of the painting that it was learnt "
+        "how many portraits by a twentieth or more. *Others*: by how much the other factors "
+        "change, on average. *Agreement* (IoU) and *outside* are those of the painting that it was learnt "
         "from."
     )
     yield table(
