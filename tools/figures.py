@@ -244,8 +244,8 @@ def editing_vectors(figures: Figures) -> Iterator[str]:
         "it was not learnt from, and the toonfaces reader reads their factors before and after, in "
         "shares of their ranges. *Moved*: by how much the factor moves that should. *Followed*: in "
         "how many portraits by a twentieth or more. *Others*: by how much the other factors "
-        "change, on average. *Agreement* (IoU) and *outside* are those of the painting that it was learnt "
-        "from."
+        "change, on average. *Agreement* (IoU) and *outside* are those of the painting that it "
+        "was learnt from."
     )
     yield table(
         ["", "factor", "moved", "followed", "others", "agreement", "outside"],
