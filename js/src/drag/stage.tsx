@@ -8,14 +8,14 @@ import type { OpenMenu } from "../shared/pointers";
 import { Crosshair, Stage as SharedStage } from "../shared/stage";
 import { isEditable, isRunning } from "../shared/store";
 import { type Point, toStage } from "../shared/viewport";
-import { createPainter } from "./canvas";
+import { createScene } from "./canvas";
 import type { Editor } from "./editor";
 import { hitTest, type PointRef, type Role, samePoint } from "./points";
 import { shownPairs } from "./store";
 
 export function Stage({ editor, gestures }: { editor: Editor; gestures: Gestures }): JSX.Element {
   const { session, view } = editor;
-  const paint = useMemo(() => createPainter(editor), [editor]);
+  const scene = useMemo(() => createScene(editor), [editor]);
   const openMenu: OpenMenu = (at, within, onStage) => {
     const state = session.store.get();
     const hit = hitTest(shownPairs(state), at, within);
@@ -27,7 +27,7 @@ export function Stage({ editor, gestures }: { editor: Editor; gestures: Gestures
     <SharedStage
       editor={editor}
       gestures={gestures}
-      paint={paint}
+      scene={scene}
       openMenu={openMenu}
       name="Picture"
       keys="Arrow keys move a crosshair, Enter places a point or draws."

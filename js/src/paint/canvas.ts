@@ -1,6 +1,6 @@
 // What the painter's canvases show: the parts in their colours, beside the picture or over it.
 
-import { isShaped, type Surface, toCanvas } from "../shared/canvas";
+import { isShaped, type Scene, toCanvas } from "../shared/canvas";
 import type { PaintedPart } from "../shared/protocol.gen";
 import { isRunning } from "../shared/store";
 import type { Painter } from "./editor";
@@ -27,49 +27,64 @@ export function createShownMap({ session }: Painter): () => PartMap | null {
   };
 }
 
-/** Makes what draws the part map, each part in its colour; a hidden one lets through what is below. */
-export function createMapPainter(
-  painter: Painter,
-  shown: () => PartMap | null,
-): (surface: Surface) => void {
+/** The part map, each part in its colour; a hidden one lets through what is below. */
+export function createMapScene(painter: Painter, shown: () => PartMap | null): Scene {
   const { session, view } = painter;
   const coloured = createColouring();
-  return (surface) => {
+  const now = () => {
     const { parts, original } = session.store.get();
     const { comparing, hidden } = view.get();
     const map = comparing && original !== null ? original.map : shown();
-    surface.clear(painter.viewport());
-    if (map !== null) surface.put(coloured(map, parts, hidden), painter.imageSize(), false);
+    return { map, parts, hidden };
+  };
+  return {
+    contents: () => Object.values(now()),
+    draw(surface) {
+      const { map, parts, hidden } = now();
+      surface.clear(painter.viewport());
+      if (map !== null) surface.put(coloured(map, parts, hidden), painter.imageSize(), false);
+    },
   };
 }
 
-/** Makes what draws the picture, and over it the map, or what of it the picture has yet to follow. */
-export function createPicturePainter(
-  painter: Painter,
-  shown: () => PartMap | null,
-): (surface: Surface) => void {
+/** The picture, and over it the map, or what of it the picture has yet to follow. */
+export function createPictureScene(painter: Painter, shown: () => PartMap | null): Scene {
   const { session, view } = painter;
   const coloured = createColouring();
   const wished = createColouring();
-  return (surface) => {
+  const now = () => {
     const state = session.store.get();
     const { comparing, over, opacity, hidden } = view.get();
-    const picture = comparing && state.before ? state.before : state.picture;
-    const size = painter.imageSize();
-    surface.clear(painter.viewport());
-    if (picture === null || !isShaped(picture, size)) return;
-    surface.put(picture.source, size);
-    const map = shown();
-    if (map === null || comparing) return;
-    const { context } = surface;
-    if (over) {
-      context.globalAlpha = opacity;
-      surface.put(coloured(map, state.parts, hidden), size, false);
-    } else if (!isRunning(state) && state.original !== null) {
-      context.globalAlpha = WISH;
-      surface.put(wished(map, state.parts, hidden, state.original.map), size, false);
-    }
-    context.globalAlpha = 1;
+    const painted = state.strokes.length > 0 || (state.snapshot?.strokes ?? 0) > 0;
+    return {
+      picture: comparing && state.before ? state.before : state.picture,
+      map: comparing ? null : shown(),
+      parts: state.parts,
+      wish: painted && !isRunning(state) ? (state.original?.map ?? null) : null,
+      over,
+      opacity,
+      hidden,
+    };
+  };
+  return {
+    contents: () => Object.values(now()),
+    draw(surface) {
+      const { picture, map, parts, wish, over, opacity, hidden } = now();
+      const size = painter.imageSize();
+      surface.clear(painter.viewport());
+      if (picture === null || !isShaped(picture, size)) return;
+      surface.put(picture.source, size);
+      if (map === null) return;
+      const { context } = surface;
+      if (over) {
+        context.globalAlpha = opacity;
+        surface.put(coloured(map, parts, hidden), size, false);
+      } else if (wish !== null) {
+        context.globalAlpha = WISH;
+        surface.put(wished(map, parts, hidden, wish), size, false);
+      }
+      context.globalAlpha = 1;
+    },
   };
 }
 

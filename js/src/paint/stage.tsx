@@ -9,7 +9,7 @@ import type { OpenMenu } from "../shared/pointers";
 import { Crosshair, Stage } from "../shared/stage";
 import { isLive } from "../shared/store";
 import { type Point, toStage } from "../shared/viewport";
-import { createMapPainter, createPicturePainter, createShownMap } from "./canvas";
+import { createMapScene, createPictureScene, createShownMap } from "./canvas";
 import { movedParts, type Painter } from "./editor";
 import { GRIPS, pick, placeOf } from "./gestures";
 import { boxOf, type PartMap, partAt } from "./labels";
@@ -30,8 +30,8 @@ export function Stages({ painter, gestures }: Props): JSX.Element {
   const live = useSelect(session.store, isLive);
   const over = useSelect(view, (v) => v.over) || !live;
   const shown = useMemo(() => createShownMap(painter), [painter]);
-  const paintMap = useMemo(() => createMapPainter(painter, shown), [painter, shown]);
-  const paintPicture = useMemo(() => createPicturePainter(painter, shown), [painter, shown]);
+  const mapScene = useMemo(() => createMapScene(painter, shown), [painter, shown]);
+  const pictureScene = useMemo(() => createPictureScene(painter, shown), [painter, shown]);
   const openMenu: OpenMenu = (at) => {
     const map = shown();
     gestures.cancel();
@@ -43,7 +43,7 @@ export function Stages({ painter, gestures }: Props): JSX.Element {
       {!over && (
         <Stage
           {...common}
-          paint={paintMap}
+          scene={mapScene}
           name="Part map"
           shows="The parts of the picture, each in its colour"
           testid="map-"
@@ -57,7 +57,7 @@ export function Stages({ painter, gestures }: Props): JSX.Element {
       )}
       <Stage
         {...common}
-        paint={paintPicture}
+        scene={pictureScene}
         name="Picture"
         shows={over ? "The generated picture, and its parts over it" : "The generated picture"}
       >

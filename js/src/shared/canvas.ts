@@ -1,4 +1,5 @@
-// The canvas: sized in device pixels, and drawn once per animation frame whenever something changed.
+// The canvas: sized in device pixels, and drawn at most once per animation frame, when what it shows
+// has changed. A pointer that passes over it, or a slider beside it, changes much, but not that.
 //
 // What lies above the picture and can be focused or read out (points, outlines) is DOM. Drawing
 // stands behind an interface: a test or a host without a 2D context gets a surface that draws
@@ -21,22 +22,37 @@ export interface Surface {
   put(source: CanvasImageSource, image: Size, smooth?: boolean): void;
 }
 
-/** Redraws whenever what the editor shows has changed; returns what ends it. */
-export function keepDrawn(
-  { session, view }: AnyEditor,
-  canvas: HTMLCanvasElement,
-  paint: (surface: Surface) => void,
-): () => void {
+/** What is on a canvas. */
+export interface Scene {
+  /** All that it depends on, beside viewport and image size; compared by `Object.is`. */
+  contents(): readonly unknown[];
+  draw(surface: Surface): void;
+}
+
+/** Redraws whenever the scene has changed; returns what ends it. */
+export function keepDrawn(editor: AnyEditor, canvas: HTMLCanvasElement, scene: Scene): () => void {
+  const { session, view } = editor;
   const context = canvas.getContext("2d");
   const surface = context && createSurface(context);
   let requested = 0;
+  let drawn: readonly unknown[] | null = null;
 
   const draw = () => {
     requested = 0;
-    if (surface !== null) paint(surface);
+    if (surface === null) return;
+    const { scale, x, y } = editor.viewport();
+    const { width, height } = editor.imageSize();
+    const now = [scale, x, y, width, height, ...scene.contents()];
+    if (drawn !== null && now.every((one, i) => Object.is(one, drawn?.[i]))) return;
+    drawn = now;
+    scene.draw(surface);
   };
   const request = () => {
     if (requested === 0) requested = requestAnimationFrame(draw);
+  };
+  const requestAnew = () => {
+    drawn = null;
+    request();
   };
 
   const sized = new ResizeObserver(([entry]) => {
@@ -54,6 +70,7 @@ export function keepDrawn(
       view.dispatch({ stage: { width, height } });
     }
     // Resizing clears a canvas: draw before the browser paints.
+    drawn = null;
     draw();
   });
   try {
@@ -62,7 +79,7 @@ export function keepDrawn(
     sized.observe(canvas);
   }
   // JupyterLab detaches cells out of sight, and a canvas comes back blank.
-  const seen = new IntersectionObserver(request);
+  const seen = new IntersectionObserver(requestAnew);
   seen.observe(canvas);
   const unsubscribe = [session.store.subscribe(request), view.subscribe(request)];
   request();

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { keepDrawn, type Surface } from "./canvas";
+import { keepDrawn, type Scene } from "./canvas";
 import type { AnyEditor } from "./editor";
 import type { Gestures } from "./gestures";
 import { useSelect } from "./hooks";
@@ -13,7 +13,7 @@ import { clamp, type Point } from "./viewport";
 interface StageProps {
   editor: AnyEditor;
   gestures: Gestures;
-  paint(surface: Surface): void;
+  scene: Scene;
   openMenu: OpenMenu;
   /** What it is, for those who can't see it, and what the keys do there. */
   name: string;
@@ -27,7 +27,7 @@ interface StageProps {
 export function Stage({
   editor,
   gestures,
-  paint,
+  scene,
   openMenu,
   name,
   keys,
@@ -48,7 +48,7 @@ export function Stage({
 
   useEffect(() => {
     if (stage.current === null || canvas.current === null) return;
-    const stopDrawing = keepDrawn(editor, canvas.current, paint);
+    const stopDrawing = keepDrawn(editor, canvas.current, scene);
     const stopListening = listenToPointers(stage.current, editor, gestures, (...at) =>
       menu.current(...at),
     );
@@ -56,7 +56,7 @@ export function Stage({
       stopDrawing();
       stopListening();
     };
-  }, [editor, gestures, paint]);
+  }, [editor, gestures, scene]);
 
   return (
     <div
