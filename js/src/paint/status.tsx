@@ -24,7 +24,9 @@ export function Status({ painter }: { painter: Painter }): JSX.Element {
 
 function progress(state: WidgetState): string {
   const step = shownStep(state);
-  const most = state.snapshot?.progress?.max_steps ?? state.snapshot?.paint_options.max_steps;
+  const { snapshot } = state;
+  const limit = snapshot?.method === "paint" ? snapshot.paint_options.max_steps : null;
+  const most = snapshot?.progress?.max_steps ?? limit;
   if (step === 0) return "";
   return most ? `step ${step} / ${most}` : `step ${step}`;
 }
