@@ -1,8 +1,9 @@
 """Editing vectors as files: one .safetensors each.
 
 It holds the tensor "delta", perhaps a "preview" (the bytes of a WebP), and everything else as JSON
-in the metadata under "nbdrag.vector". Such a file may come from anywhere. Nothing in it is
-executed, and nothing is believed before it is checked.
+in the metadata under "nbdrag.vector". One that knows where it leads, an `EditDirection`, has the
+tensors "normal" and "example", too. Such a file may come from anywhere. Nothing in it is executed,
+and nothing is believed before it is checked.
 """
 
 from __future__ import annotations
@@ -47,11 +48,13 @@ class Facts(Struct, forbid_unknown_fields=True):
 
 
 class Content(NamedTuple):
-    """What a file holds."""
+    """What a file holds; `normal` and `example` for a direction only."""
 
     facts: Facts
     delta: Tensor
     preview: bytes
+    normal: Tensor | None = None
+    example: Tensor | None = None
 
 
 def write_vector(path: Path, content: Content) -> None:
@@ -65,6 +68,9 @@ def write_vector(path: Path, content: Content) -> None:
     if path.suffix != ".safetensors":
         raise ValueError(f"path is {str(path)!r}; it must end in .safetensors.")
     tensors = {"delta": content.delta.contiguous()}
+    if content.normal is not None and content.example is not None:
+        tensors["normal"] = content.normal.contiguous()
+        tensors["example"] = content.example.contiguous()
     if content.preview:
         tensors["preview"] = torch.frombuffer(bytearray(content.preview), dtype=torch.uint8)
     text = msgspec.json.encode(content.facts).decode()
@@ -107,10 +113,13 @@ def read_vector(path: Path) -> Content:
 def checked(text: str, tensors: Mapping[str, Tensor]) -> Content:
     """The content of a file. Raises ValueError, of which msgspec's errors are some."""
     facts = msgspec.json.decode(text, type=Facts)
-    if "delta" not in tensors or not set(tensors) <= {"delta", "preview"}:
-        raise ValueError(f'its tensors are {sorted(tensors)[:5]}; expected "delta" and "preview".')
+    if set(tensors) - {"preview"} not in ({"delta"}, {"delta", "normal", "example"}):
+        raise ValueError(
+            f'its tensors are {sorted(tensors)[:5]}; expected "delta" and "preview", and in a '
+            'direction "normal" and "example".'
+        )
     preview = checked_preview(tensors["preview"]) if "preview" in tensors else b""
-    return Content(facts, tensors["delta"], preview)
+    return Content(facts, tensors["delta"], preview, tensors.get("normal"), tensors.get("example"))
 
 
 def checked_preview(content: Tensor) -> bytes:

@@ -167,12 +167,15 @@ class EditVector:
         ValueError
             If `ws` has another shape, or `scale` is no finite number.
         """
+        self._check_shape(ws)
+        return ws + checked_scale(scale) * self.delta.to(ws)
+
+    def _check_shape(self, ws: Tensor) -> None:
         if ws.shape[-2:] != self.delta.shape:
             raise ValueError(
                 f"ws has shape {list(ws.shape)}; the vector {self.name!r} is for latents "
                 f"[..., {', '.join(map(str, self.delta.shape))}]."
             )
-        return ws + checked_scale(scale) * self.delta.to(ws)
 
     def check(self, generator: Generator, *, force: bool = False) -> EditVector:
         """Make sure that the vector is this generator's.
@@ -294,30 +297,44 @@ class EditVector:
             nbdrag=__version__,
             learnt=dict(self.learnt),
         )
-        write_vector(Path(path), Content(facts, self.delta, self.preview))
+        write_vector(Path(path), self._content(facts))
+
+    def _content(self, facts: Facts) -> Content:
+        """What its file holds."""
+        return Content(facts, self.delta, self.preview)
 
     @staticmethod
     def load(path: str | PathLike[str]) -> EditVector:
         """Read a vector that `save` has written.
+
+        Returns
+        -------
+        EditVector
+            An `EditDirection`, if that was saved.
 
         Raises
         ------
         VectorError
             If there is no such file, or it is damaged, or holds something else.
         """
+        from nbdrag.transfer.direction import EditDirection  # which is a vector itself
+
         content = read_vector(Path(path))
         facts = content.facts
+        fields = (
+            content.delta,
+            facts.name,
+            facts.generator_hash,
+            facts.generator,
+            tuple(facts.classes),
+            facts.scale_range,
+            facts.learnt,
+            content.preview,
+        )
         try:
-            return EditVector(
-                content.delta,
-                facts.name,
-                facts.generator_hash,
-                facts.generator,
-                tuple(facts.classes),
-                facts.scale_range,
-                facts.learnt,
-                content.preview,
-            )
+            if content.normal is None or content.example is None:
+                return EditVector(*fields)
+            return EditDirection(*fields, normal=content.normal, example=content.example)
         except ValueError as error:
             raise VectorError(f"{Path(path).name} is no vector to be used: {error}") from None
 
