@@ -37,7 +37,6 @@ from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
 
 CLASSES = 34
-HEADS = {"default": {}, "published": {"members": 10, "hidden": (256, 128)}}
 CONTESTANTS = ("synthesis", "segment", "naive")
 REPEATS = {"naive": 1}  # in a round; of the others, 3
 
@@ -48,11 +47,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/segmenter.json"))
-    parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--memory", choices=CONTESTANTS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.memory:
-        print(memory(*arguments.memory))
+        print(memory(arguments.memory))
         return
     results = {
         "command": "python -m benchmarks.segmenter",
@@ -61,10 +60,7 @@ def main() -> None:
         "threads": arguments.threads,
         "resolution": 512,
         "classes": CLASSES,
-        "heads": {
-            head: compare(head, arguments.rounds if head == "default" else 1, arguments.threads)
-            for head in HEADS
-        },
+        **compare(arguments.rounds, arguments.threads),
         "toonfaces-128": toonfaces(),
     }
     arguments.out.write_text(json.dumps(results, indent=2) + "\n")
@@ -72,23 +68,23 @@ def main() -> None:
 
 
 @torch.no_grad()
-def compare(head: str, rounds: int, threads: int) -> dict[str, Any]:
-    """Seconds and MiB of the contestants with one kind of head."""
-    generator, ws = prepare(head)
+def compare(rounds: int, threads: int) -> dict[str, Any]:
+    """Seconds and MiB of the contestants."""
+    generator, ws = prepare()
     error = disagreement(generator, ws)
     seconds: dict[str, list[float]] = {contestant: [] for contestant in CONTESTANTS}
     for _ in range(rounds):
         for contestant in CONTESTANTS:
             for _ in range(REPEATS.get(contestant, 3)):
                 seconds[contestant].append(cpu_seconds(lambda c=contestant: run(c, generator, ws)))
-        print(head, {name: round(min(taken), 3) for name, taken in seconds.items()}, flush=True)
+        print({name: round(min(taken), 3) for name, taken in seconds.items()}, flush=True)
     peaks = {}
     for contestant in CONTESTANTS:
         command = [sys.executable, "-m", "benchmarks.segmenter", "--threads", str(threads)]
-        command += ["--memory", head, contestant]
+        command += ["--memory", contestant]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         peaks[contestant] = float(done.stdout)
-    print(head, peaks, flush=True)
+    print(peaks, flush=True)
     medians = {name: statistics.median(taken) for name, taken in seconds.items()}
     alone = medians["synthesis"]
     segmenter = generator.segmenter
@@ -110,12 +106,12 @@ def compare(head: str, rounds: int, threads: int) -> dict[str, Any]:
     }
 
 
-def prepare(head: str) -> tuple[Generator, Tensor]:
+def prepare() -> tuple[Generator, Tensor]:
     """The generator with a random head, and a latent."""
     generator = random_generator(512)
     channels = {r: generator.config.channels(r) for r in generator.block_resolutions}
     parts = [Part(f"part {i}", f"#{i:06x}") for i in range(CLASSES)]
-    generator.segmenter = Segmenter(channels, parts, **HEADS[head]).requires_grad_(False)
+    generator.segmenter = Segmenter(channels, parts).requires_grad_(False)
     z = torch.randn(1, generator.z_dim, generator=torch.Generator().manual_seed(0))
     return generator, generator.mapping(z)
 
@@ -163,9 +159,9 @@ def disagreement(generator: Generator, ws: Tensor) -> float:
 
 
 @torch.no_grad()
-def memory(head: str, contestant: str) -> float:
+def memory(contestant: str) -> float:
     """The greatest memory of this process, in MiB, after a picture."""
-    generator, ws = prepare(head)
+    generator, ws = prepare()
     run(contestant, generator, ws)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

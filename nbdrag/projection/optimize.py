@@ -54,9 +54,9 @@ class ProjectOptions(Options):
     """How to project a picture; the learning rate falls along half a cosine."""
 
     learning_rate: float = number(
-        0.05, "learning rate", 1e-4, 1.0, 0.01, "First step of Adam, in units of w."
+        0.1, "learning rate", 1e-4, 1.0, 0.01, "First step of Adam, in units of w."
     )
-    max_steps: int = number(300, "steps", 1, 10_000, 50, "Number of steps.")
+    max_steps: int = number(200, "steps", 1, 10_000, 50, "Number of steps.")
     perceptual_weight: float = number(
         10.0, "perceptual weight", 0.0, 1000.0, 1.0, "Of the perceptual distance."
     )
@@ -71,7 +71,7 @@ class ProjectOptions(Options):
         1e-3,
         "Of the mean squared distance of ws from the mean of w, in deviations.",
     )
-    candidates: int = number(256, "candidates", 1, 10_000, 32, "Latents to choose the start from.")
+    candidates: int = number(128, "candidates", 1, 10_000, 32, "Latents to choose the start from.")
     seed: int = number(0, "seed", 0, 2**31 - 1, 1, "Of the candidates.")
 
 

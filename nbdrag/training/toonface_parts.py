@@ -40,9 +40,15 @@ EXAMPLES_SEED, HELD_OUT_SEED, RENDERS_SEED = 0, 1_000_000, 2_000_000
 BATCH = 16
 
 
-def draw(generator: Generator, count: int, *, truncation: float = 1.0) -> Examples:
-    """Sample pictures and label them."""
-    ws = samples(generator, count, EXAMPLES_SEED, truncation)
+def draw(generator: Generator, count: int) -> Examples:
+    """Make pictures and label them.
+
+    Every picture mixes the styles of two samples at random, row by row of ws: editing leaves W for
+    W+, and so do embedded pictures, and there the segmenter has to know its way, too.
+    """
+    one, other = samples(generator, 2 * count, EXAMPLES_SEED, 1.0).chunk(2)
+    rng = torch.Generator().manual_seed(EXAMPLES_SEED)
+    ws = torch.where(torch.rand(*one.shape[:2], 1, generator=rng) < 0.5, one, other)
     with torch.no_grad():
         pictures = torch.cat([generator.synthesis(w[None]).image for w in ws])
     return Examples(ws, load_labeller().labels(pictures.clamp(-1, 1)), PARTS)
@@ -125,8 +131,8 @@ def main() -> None:
     judging = commands.add_parser("evaluate", help="write IoUs and a sheet beside the segmenter")
     judging.add_argument("generator")
     judging.add_argument("--segmenter", type=Path, help="default: the packaged one")
-    judging.add_argument("--pictures", type=int, default=500)
-    judging.add_argument("--renders", type=int, default=32)
+    judging.add_argument("--pictures", type=int, default=200)
+    judging.add_argument("--renders", type=int, default=16)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     generator = load_generator(arguments.generator)
