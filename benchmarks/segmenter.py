@@ -70,6 +70,14 @@ def main() -> None:
 @torch.no_grad()
 def compare(rounds: int, threads: int) -> dict[str, Any]:
     """Seconds and MiB of the contestants."""
+    # First, since a process starts with the peak of the one that starts it.
+    peaks = {}
+    for contestant in CONTESTANTS:
+        command = [sys.executable, "-m", "benchmarks.segmenter", "--threads", str(threads)]
+        command += ["--memory", contestant]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        peaks[contestant] = float(done.stdout)
+    print(peaks, flush=True)
     generator, ws = prepare()
     error = disagreement(generator, ws)
     seconds: dict[str, list[float]] = {contestant: [] for contestant in CONTESTANTS}
@@ -78,13 +86,6 @@ def compare(rounds: int, threads: int) -> dict[str, Any]:
             for _ in range(REPEATS.get(contestant, 3)):
                 seconds[contestant].append(cpu_seconds(lambda c=contestant: run(c, generator, ws)))
         print({name: round(min(taken), 3) for name, taken in seconds.items()}, flush=True)
-    peaks = {}
-    for contestant in CONTESTANTS:
-        command = [sys.executable, "-m", "benchmarks.segmenter", "--threads", str(threads)]
-        command += ["--memory", contestant]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        peaks[contestant] = float(done.stdout)
-    print(peaks, flush=True)
     medians = {name: statistics.median(taken) for name, taken in seconds.items()}
     alone = medians["synthesis"]
     segmenter = generator.segmenter

@@ -164,9 +164,10 @@ class Segmenter(nn.Module):
         # Pixels are rows here, as they are in memory with channels last: [N, r, r', C].
         rows = [features[r].permute(0, 2, 3, 1) for r in self.resolutions]
         # Doubling leaves constants as they are: what is added once, to the least, is added to all.
-        h = self.slice_of_first(SMALLEST, rows[0]) + self.first_bias.to(rows[0].dtype)
+        h = self.first_bias.to(rows[0].dtype).repeat(*rows[0].shape[:3], 1)
+        h = self.add_slice(SMALLEST, rows[0], h)
         for r, x in zip(self.resolutions[1:-1], rows[1:-1], strict=True):
-            h = doubled(h).add_(self.slice_of_first(r, x))
+            h = self.add_slice(r, x, doubled(h))
         finest = rows[-1]
         n, height, width, _ = finest.shape
         deep = max(2, STRIP // (n * width * len(self.first_bias)) // 2 * 2)
@@ -186,9 +187,13 @@ class Segmenter(nn.Module):
         """The first layer's weights, [members * wide, C], block by block."""
         return [self.first[str(r)] for r in self.resolutions]
 
-    def slice_of_first(self, resolution: int, x: Tensor) -> Tensor:
-        """What a block's features [N, r, r', C] contribute to the first hidden layer."""
-        return functional.linear(x, self.first[str(resolution)].to(x.dtype))
+    def add_slice(self, resolution: int, x: Tensor, h: Tensor) -> Tensor:
+        """Add to h, [N, s, r', members * wide], what a block's features [N, s, r', C] contribute.
+
+        Takes the place of h, as product and sum in one.
+        """
+        weight = self.first[str(resolution)].to(x.dtype)
+        return h.flatten(0, 2).addmm_(x.flatten(0, 2), weight.T).view(h.shape)
 
     def classify(self, h: Tensor, finest: Tensor) -> Tensor:
         """The rest, for some rows of pixels.
@@ -205,8 +210,7 @@ class Segmenter(nn.Module):
         Tensor, shape [N, s, W, K]
         """
         dtype, shape = finest.dtype, finest.shape[:3]
-        last = self.first[str(self.resolutions[-1])].to(dtype)
-        x = torch.addmm(h.flatten(0, 2), finest.flatten(0, 2), last.T)
+        x = self.add_slice(self.resolutions[-1], finest, h)
         x = functional.relu_(x).view(-1, self.members, self.hidden[0]).transpose(0, 1)
         x = torch.baddbmm(self.second_bias.to(dtype), x, self.second.to(dtype))
         # The mean over members is one more linear map.
