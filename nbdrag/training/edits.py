@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +23,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from nbdrag.editing.editgan import PaintStep, paint
+from nbdrag.editing.editgan import paint
 from nbdrag.editing.paint_options import PaintOptions
 from nbdrag.editing.step import run_to_end
 from nbdrag.generators.sheet import tiled
@@ -171,8 +171,8 @@ MOUTH_PARTS = tuple(PARTS[i] for i in MOUTH)
 BROW_PARTS = tuple(PARTS[i] for i in BROWS)
 HEAD = ("skin", "hair", "left_ear", "right_ear")
 
-# The last rows of ws colour what the first ones have shaped. A part as large as the hair would take
-# another colour for the sake of its outline.
+# The last rows of ws colour what the first ones have shaped. Hair that is to reach where there was
+# none would take whatever colour is easiest.
 SHAPE = {"movable_layers": 7}
 
 EXAMPLES = (
@@ -194,29 +194,13 @@ EXAMPLES = (
 # -------------------------------------------------------------------------------- how it is learnt
 
 
-class Learnt(NamedTuple):
-    """A vector, and what it was learnt from.
-
-    before, after : [3, H, W]
-    painted : the part map [H, W]
-    """
-
-    vector: EditVector
-    painted: LabelMap
-    last: PaintStep
-    ws: Tensor
-
-
-def learn(generator: Generator, example: Example, options: PaintOptions) -> Learnt:
+def learn(generator: Generator, example: Example) -> EditVector:
     """Paint the example's portrait, and keep the change of its latent."""
-    ws = sample(generator, example.seed, TRUNCATION)
-    with torch.no_grad():
-        labels = generator.segment(ws[None]).labels[0].cpu().numpy()
-    painted = example.painted(labels)
-    options = options.updated(example.options)
+    ws, labels, painted = painting(generator, example)
+    options = PaintOptions.for_generator(generator).updated(example.options)
     parts = example.parts if example.whole else None
     last = run_to_end(paint(generator, ws, labels, painted, options, parts=parts))
-    vector = EditVector.between(
+    return EditVector.between(
         ws,
         last.ws,
         name=example.name,
@@ -233,7 +217,14 @@ def learn(generator: Generator, example: Example, options: PaintOptions) -> Lear
             **asdict(options),
         },
     )
-    return Learnt(vector, painted, last, ws)
+
+
+def painting(generator: Generator, example: Example) -> tuple[Tensor, LabelMap, LabelMap]:
+    """The example's latent, its part map, and the painted one."""
+    ws = sample(generator, example.seed, TRUNCATION)
+    with torch.no_grad():
+        labels = generator.segment(ws[None]).labels[0].cpu().numpy()
+    return ws, labels, example.painted(labels)
 
 
 @torch.no_grad()
@@ -274,26 +265,29 @@ Report = dict[str, object]
 
 
 @torch.no_grad()
-def sheet(generator: Generator, found: Sequence[Learnt]) -> Image.Image:
+def sheet(generator: Generator, library: EditLibrary) -> Image.Image:
     """A row for each vector: learnt from what, and other portraits before and after."""
     rows = []
     others = torch.stack([sample(generator, seed, TRUNCATION) for seed in SHOWN])
-    for learnt in found:
-        pair = generator.synthesis(torch.stack([learnt.ws, learnt.last.ws])).image
-        edited = learnt.vector.apply(others)
-        both = torch.stack([others, edited], dim=1).flatten(0, 1)
-        pictures = generator.synthesis(both).image
-        rows.append(torch.cat([pair[:1], coloured(learnt.painted)[None], pair[1:], pictures]))
+    for example in EXAMPLES:
+        vector = library[example.name]
+        ws, _, painted = painting(generator, example)
+        edited = vector.apply(others)
+        pairs = torch.stack([others, edited], dim=1).flatten(0, 1)
+        first, last, *pictures = generator.synthesis(
+            torch.cat([torch.stack([ws, vector.apply(ws)]), pairs])
+        ).image
+        rows.append(torch.stack([first, coloured(painted), last, *pictures]))
     columns = 3 + 2 * len(SHOWN)
     size, head = generator.resolution, 20
     grid = tiled(torch.cat(rows), columns=columns)
     whole = Image.new("RGB", (grid.width, grid.height + head * len(rows)), "white")
     draw, font = ImageDraw.Draw(whole), ImageFont.load_default(14)
-    for i, learnt in enumerate(found):
+    for i, example in enumerate(EXAMPLES):
         top = i * (size + head)
         strip = grid.crop((0, i * size, grid.width, (i + 1) * size))
         whole.paste(strip, (0, top + head))
-        draw.text((4, top + 1), f"{learnt.vector.name}: before, painted, after", "black", font)
+        draw.text((4, top + 1), f"{example.name}: before, painted, after", "black", font)
         draw.text((3 * size + 4, top + 1), "others, before and after", "black", font)
     return whole
 
@@ -309,39 +303,32 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ASSETS / "toonfaces-128-edits")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="only these, and no report")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these, and leave the others")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     generator, reader = load_generator("toonfaces-128"), load_reader()
-    options = PaintOptions.for_generator(generator)
     library = EditLibrary(arguments.out)
-    chosen = [e for e in EXAMPLES if not arguments.only or e.name in arguments.only]
-    found, report = [], {}
-    for example in chosen:
-        learnt = learn(generator, example, options)
+    file = arguments.out.with_name(arguments.out.name + ".json")
+    known = json.loads(file.read_text())["vectors"] if file.exists() else {}
+    for example in EXAMPLES:
+        if arguments.only and example.name not in arguments.only:
+            continue
+        vector = learn(generator, example)
         if example.name in library:
             library.remove(example.name)
-        library.add(learnt.vector)
-        found.append(learnt)
-        report[example.name] = {
-            "seed": example.seed,
-            "agreement": round(learnt.last.agreement, 3),
-            "outside": round(learnt.last.outside, 4),
-            **trial(generator, reader, example, learnt.vector),
-        }
-        print(example.name, report[example.name], flush=True)
-    if arguments.only:
-        return
-    beside = arguments.out
-    sheet(generator, found).save(beside.with_name(beside.name + ".jpg"), quality=85)
-    content = {
+        library.add(vector)
+        facts = {name: vector.learnt[name] for name in ("seed", "agreement", "outside")}
+        known[example.name] = {**facts, **trial(generator, reader, example, vector)}
+        print(example.name, known[example.name], flush=True)
+    report = {
         "command": "python -m nbdrag.training.edits",
         "truncation": TRUNCATION,
         "portraits": TRIALS,
-        "vectors": report,
+        "vectors": {example.name: known[example.name] for example in EXAMPLES},
     }
-    beside.with_name(beside.name + ".json").write_text(json.dumps(content, indent=2) + "\n")
+    file.write_text(json.dumps(report, indent=2) + "\n")
+    sheet(generator, library).save(file.with_suffix(".jpg"), quality=78)
 
 
 if __name__ == "__main__":
