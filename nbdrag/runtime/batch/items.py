@@ -1,0 +1,99 @@
+"""What a source is: a numbered list of latents, asked for piece by piece."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from nbdrag.generators.stylegan2 import Generator
+from nbdrag.runtime.batch.manifest import Fact, Problem
+
+
+class Latents(NamedTuple):
+    """Some items of a source.
+
+    Attributes
+    ----------
+    indices : list of int
+        Their numbers in the source.
+    keys : list of str
+        Their names: no two the same, of a path's characters, without dots.
+    ws : Tensor, shape [N, num_ws, w_dim]
+    problems : list of Problem
+        Those that couldn't be had, and aren't among the others.
+    """
+
+    indices: list[int]
+    keys: list[str]
+    ws: Tensor
+    problems: list[Problem]
+
+    @property
+    def looked_at(self) -> int:
+        """How many items they are, with those that couldn't be had."""
+        return len(self.indices) + len(self.problems)
+
+
+class Source(ABC):
+    """A numbered list of latents.
+
+    Attributes
+    ----------
+    length : int or None
+        How many; None where nobody knows before the end.
+    at_once : int or None
+        How many to ask for at most; None for any number.
+    """
+
+    length: int | None = None
+    at_once: int | None = None
+
+    @property
+    @abstractmethod
+    def facts(self) -> dict[str, Fact]:
+        """What it is, for a manifest: the same for the same source."""
+
+    @abstractmethod
+    def read(self, generator: Generator, start: int, stop: int) -> Latents:
+        """Give the items from `start` to `stop`; fewer only where the source ends."""
+
+
+def checked(generator: Generator, found: Sequence[tuple[int, str, object]]) -> Latents:
+    """Take what are this generator's latents, and say what is wrong with the others."""
+    shape = (generator.num_ws, generator.w_dim)
+    latents = Latents([], [], torch.empty(0), [])
+    rows: list[Tensor] = []
+    for index, key, given in found:
+        why = ""
+        ws = torch.empty(0)
+        if isinstance(given, Exception):
+            why = str(given)
+        else:
+            try:
+                ws = torch.as_tensor(given).detach().to(generator.w_avg)
+            except (TypeError, ValueError, RuntimeError):
+                why = f"is {type(given).__name__} and no latent"
+            else:
+                if ws.shape == shape[1:]:
+                    ws = ws.expand(shape)
+                if ws.shape != shape:
+                    why = f"has shape {list(ws.shape)}; this generator's latents are {list(shape)}"
+                elif not ws.isfinite().all():
+                    why = "holds NaN or infinity"
+        if why:
+            latents.problems.append(Problem(index, key, why))
+        else:
+            latents.indices.append(index)
+            latents.keys.append(key)
+            rows.append(ws)
+    ws = torch.stack(rows) if rows else generator.w_avg.new_empty(0, *shape)
+    return latents._replace(ws=ws)
+
+
+def numbered(index: int) -> str:
+    """The key of an item that has no other name."""
+    return f"{index:09d}"
