@@ -16,9 +16,11 @@ __version__ = "0.1.0"
 
 _HOME = {
     "CheckpointError": "nbdrag.generators.errors",
+    "DirectionOptions": "nbdrag.transfer.direction_options",
     "DragEditor": "nbdrag.widgets.drag",
     "DragOptions": "nbdrag.editing.drag_options",
     "DragStep": "nbdrag.editing.draggan",
+    "EditDirection": "nbdrag.transfer.direction",
     "EditLibrary": "nbdrag.transfer.library",
     "EditVector": "nbdrag.transfer.vectors",
     "Generator": "nbdrag.generators.stylegan2",
@@ -29,6 +31,7 @@ _HOME = {
     "SegmentationPainter": "nbdrag.widgets.paint",
     "StepInspector": "nbdrag.widgets.inspect",
     "drag": "nbdrag.editing.draggan",
+    "find_direction": "nbdrag.transfer.edit_one_for_all",
     "list_generators": "nbdrag.generators.zoo",
     "load_generator": "nbdrag.generators.zoo",
     "load_segmenter": "nbdrag.generators.segmenter",

@@ -42,8 +42,25 @@ class Adam:
         keep, keep_square = self.betas
         self.steps += 1
         self.mean = keep * self.mean + (1 - keep) * gradient
-        self.mean_square = keep_square * self.mean_square + (1 - keep_square) * gradient.square()
+        self.mean_square = keep_square * self.mean_square + (1 - keep_square) * self.square(
+            gradient
+        )
         # Both means started at zero; the divisors undo that bias.
         mean = self.mean / (1 - keep**self.steps)
         mean_square = self.mean_square / (1 - keep_square**self.steps)
         return self.learning_rate * mean / (mean_square.sqrt() + self.epsilon)
+
+    def square(self, gradient: Tensor) -> Tensor:
+        """What the second mean is of: each coordinate has its own."""
+        return gradient.square()
+
+
+class EvenAdam(Adam):
+    """Adam whose coordinates share one scale, so that a first step goes along the gradient.
+
+    `learning_rate` is the root mean square of a step's coordinates, about.
+    """
+
+    def square(self, gradient: Tensor) -> Tensor:
+        """The mean over all coordinates."""
+        return gradient.square().mean()

@@ -1,0 +1,126 @@
+"""What can be chosen about finding a direction, and which choices suit a generator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nbdrag.editing.options import Options, choice, number
+from nbdrag.editing.paint_options import recommended
+from nbdrag.generators.stylegan2 import Generator
+
+USUAL_BLOCK = 32  # pixels: enough to see what an edit does, for a third of the work
+
+
+@dataclass(frozen=True)
+class DirectionOptions(Options):
+    """How to find a direction. Defaults are those of the published program.
+
+    `DirectionOptions.for_generator` gives those that suit a generator, `as_in_paper` those of the
+    paper's text.
+
+    Attributes
+    ----------
+    portraits : int, 0 to 1024
+        So many other pictures, drawn anew for every step, show what the edit does in general. 0:
+        the example alone, as in Eq. 3.
+    start : "edit" or "zero"
+        Where Δ* starts: at the edit's own Δ, or at zero (Sec. 3.1).
+    learning_rate : float, 1e-5 to 1
+        Step size of Adam, in units of w.
+    adam : "each" or "shared"
+        Whether Adam divides each coordinate's gradient by its own root mean square, as is usual, or
+        all of them by one and the same, so that steps keep the direction of the gradient.
+    max_steps : int, 1 to 10000
+    attribute_weight : float, 0 to 1000
+        λ of L_att (Eq. 4).
+    distance : float
+        d, which the edited example's signed distance from the origin's hyperplane is pulled to, in
+        units of w. The paper sets it to 0 unless the user knows better.
+    origin : "zero" or "mean"
+        Where w is measured from in Eq. 4: from w = 0, or from the generator's mean w.
+    movable_layers : int, 1 to 64, or None
+        So many first rows of ws may have a part in the direction. None: as many as the edit has
+        changed.
+    space : "w+" or "w"
+        Whether those rows have parts of their own or all the same.
+    block : int or None
+        Resolution (height) of the block whose pictures are compared. None: the whole generator's.
+    truncation : float, 0 to 1
+        Of the other pictures' latents.
+    seed : int
+        Of the other pictures.
+    """
+
+    portraits: int = number(
+        16, "Portraits", 0, 1024, 1, "Other pictures that the direction is to suit, in each step."
+    )
+    start: str = choice("edit", "Start", ("edit", "zero"), "Where the search begins.")
+    learning_rate: float = number(
+        1e-3, "Step size", 1e-5, 1.0, 1e-3, "How far the direction moves in a step."
+    )
+    adam: str = choice(
+        "each",
+        "Adam",
+        ("each", "shared"),
+        "Whether each coordinate has a scale of its own, or all share one.",
+    )
+    max_steps: int = number(60, "Steps", 1, 10_000, 1, "Number of steps.")
+    attribute_weight: float = number(
+        0.02, "Attribute λ", 0.0, 1000.0, 0.01, "How strongly the example is to be neutral."
+    )
+    distance: float = number(
+        0.0, "Distance d", -1000.0, 1000.0, 0.1, "Where the edited example is to lie."
+    )
+    origin: str = choice(
+        "zero", "Origin", ("zero", "mean"), "Where latents are measured from for that."
+    )
+    movable_layers: int | None = number(
+        6,
+        "Movable layers",
+        1,
+        64,
+        1,
+        "So many first rows of the latent belong to the direction.",
+        optional=True,
+    )
+    space: str = choice("w+", "Space", ("w+", "w"), "Whether each of them moves for itself.")
+    block: int | None = number(
+        None,
+        "Block",
+        4,
+        1024,
+        1,
+        "Resolution of the generator's block whose pictures are compared.",
+        optional=True,
+    )
+    truncation: float = number(
+        0.7, "Truncation", 0.0, 1.0, 0.1, "How much the other pictures vary."
+    )
+    seed: int = number(0, "Seed", 0, 2**31 - 1, 1, "Of the other pictures.")
+
+    @classmethod
+    def as_in_paper(cls) -> DirectionOptions:
+        """Options of the paper's text: from zero, with the example alone (Sec. 3.1)."""
+        return cls(portraits=0, start="zero")
+
+    @classmethod
+    def for_generator(cls, generator: Generator) -> DirectionOptions:
+        """Options that suit `generator`: from zero, with many portraits, by the gradient's own way.
+
+        What a generator brings along under `generator.recommended["direction"]` comes before that.
+
+        Raises
+        ------
+        ValueError
+            If that names an option unknown here, or a value out of range.
+        """
+        small = min(USUAL_BLOCK, generator.resolution)
+        rule = cls(
+            start="zero",
+            learning_rate=0.02,
+            adam="shared",
+            attribute_weight=0.0,
+            movable_layers=None,
+            block=small if generator.config.has_rgb(small) else None,
+        )
+        return recommended(rule, generator, "direction")
