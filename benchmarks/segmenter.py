@@ -38,13 +38,13 @@ from nbdrag.generators.zoo import load_generator
 
 CLASSES = 34
 CONTESTANTS = ("synthesis", "segment", "naive")
-REPEATS = {"naive": 1}  # in a round; of the others, 3
+REPEATS = {"naive": 1}  # in a round; of the others, 5
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/segmenter.json"))
     parser.add_argument("--memory", choices=CONTESTANTS, help=argparse.SUPPRESS)
@@ -83,7 +83,7 @@ def compare(rounds: int, threads: int) -> dict[str, Any]:
     seconds: dict[str, list[float]] = {contestant: [] for contestant in CONTESTANTS}
     for _ in range(rounds):
         for contestant in CONTESTANTS:
-            for _ in range(REPEATS.get(contestant, 3)):
+            for _ in range(REPEATS.get(contestant, 5)):
                 seconds[contestant].append(cpu_seconds(lambda c=contestant: run(c, generator, ws)))
         print({name: round(min(taken), 3) for name, taken in seconds.items()}, flush=True)
     medians = {name: statistics.median(taken) for name, taken in seconds.items()}

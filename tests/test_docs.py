@@ -20,6 +20,7 @@ PAGES = (
     "docs/editor.md",
     "docs/generators.md",
     "docs/paint.md",
+    "docs/segmenter.md",
     "docs/toonfaces.md",
     "docs/vectors.md",
 )

@@ -42,7 +42,7 @@ def train(
     *,
     hidden: tuple[int, int] = (48, 32),
     members: int = 2,
-    steps: int = 3000,
+    steps: int = 2500,
     batch: int = 2048,
     rate: float = 1e-3,
     seed: int = 0,
@@ -244,7 +244,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="the .safetensors file to write")
     parser.add_argument("--hidden", type=int, nargs=2, default=(48, 32))
     parser.add_argument("--members", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
