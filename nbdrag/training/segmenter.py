@@ -6,7 +6,7 @@ generator stays as it is.
 
 Every step draws pixels at random from all pictures, so that a batch is as varied as it can be, and
 looks up their features: those of every block, enlarged by repeated doubling, at these pixels alone.
-Features differ in scale by a hundred times from channel to channel; one step size suits them all
+Some channels vary twenty times as much as others (toonfaces-128); one step size suits them all
 once each has mean 0 and deviation 1. That is linear, so in the end it goes into the first layer.
 
 References
