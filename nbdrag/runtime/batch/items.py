@@ -47,10 +47,14 @@ class Source(ABC):
         How many; None where nobody knows before the end.
     at_once : int or None
         How many to ask for at most; None for any number.
+    travels : bool
+        Whether it can be pickled, is small, and can be read on another machine that sees the same
+        files.
     """
 
     length: int | None = None
     at_once: int | None = None
+    travels: bool = True
 
     @property
     @abstractmethod
@@ -60,6 +64,30 @@ class Source(ABC):
     @abstractmethod
     def read(self, generator: Generator, start: int, stop: int) -> Latents:
         """Give the items from `start` to `stop`; fewer only where the source ends."""
+
+
+class Held(Source):
+    """Items that were read already, so that they can be sent where their source can't be read."""
+
+    def __init__(self, start: int, latents: Latents) -> None:
+        self.latents = latents._replace(ws=latents.ws.cpu())
+        self.length = start + latents.looked_at
+
+    @property
+    def facts(self) -> dict[str, Fact]:
+        """No manifest is to know of it."""
+        return {}
+
+    def read(self, generator: Generator, start: int, stop: int) -> Latents:
+        """Give those from `start` to `stop`."""
+        indices, keys, ws, problems = self.latents
+        here = [i for i, index in enumerate(indices) if start <= index < stop]
+        return Latents(
+            [indices[i] for i in here],
+            [keys[i] for i in here],
+            ws[here].to(generator.w_avg),
+            [problem for problem in problems if start <= problem.index < stop],
+        )
 
 
 def checked(generator: Generator, found: Sequence[tuple[int, str, object]]) -> Latents:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator as Yielding
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.batch.items import Latents, Source
-from nbdrag.runtime.batch.manifest import Fact, Problem, Shard
+from nbdrag.runtime.batch.manifest import Problem, Shard
 from nbdrag.runtime.batch.sinks import Add, Edited, Sink
 from nbdrag.runtime.turns import generator_lock
 
@@ -58,35 +58,6 @@ class Job:
         length = self.source.length
         stop = start + self.shard_size
         return start, stop if length is None else min(stop, length)
-
-    def holding(self, generator: Generator, number: int) -> Job:
-        """The same for one shard, whose items it holds: for where the source can't be read."""
-        start, stop = self.bounds(number)
-        return replace(self, source=Held(start, self.source.read(generator, start, stop)))
-
-
-class Held(Source):
-    """Latents that were read already: those of one shard of another source."""
-
-    def __init__(self, start: int, latents: Latents) -> None:
-        self.start, self.latents = start, latents
-        self.length = start + latents.looked_at
-
-    @property
-    def facts(self) -> dict[str, Fact]:
-        """No manifest is to know of it."""
-        return {}
-
-    def read(self, generator: Generator, start: int, stop: int) -> Latents:
-        """Give those from `start` to `stop`."""
-        indices, keys, ws, problems = self.latents
-        here = [i for i, index in enumerate(indices) if start <= index < stop]
-        return Latents(
-            [indices[i] for i in here],
-            [keys[i] for i in here],
-            ws[here].to(generator.w_avg),
-            [problem for problem in problems if start <= problem.index < stop],
-        )
 
 
 class Portion(NamedTuple):

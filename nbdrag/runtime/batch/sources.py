@@ -107,6 +107,7 @@ class Rows(Source):
                 "[N, num_ws, w_dim] or [N, w_dim], and at least one."
             )
         self.length = self.rows.shape[0]
+        self.travels = isinstance(rows, LatentFile)
 
     @property
     def facts(self) -> dict[str, Fact]:
@@ -129,6 +130,8 @@ class Stream(Source):
         A run that goes on where another was asks for all of them again, and passes over those that
         are done.
     """
+
+    travels = False
 
     def __init__(self, latents: Iterable[Any]) -> None:
         self._latents: Iterator[Any] = iter(latents)

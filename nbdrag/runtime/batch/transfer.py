@@ -16,9 +16,9 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -29,17 +29,17 @@ from nbdrag.editing.step import run_to_end
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
 from nbdrag.projection.optimize import ProjectOptions, project
+from nbdrag.runtime.batch.engines import here, on_cluster
 from nbdrag.runtime.batch.manifest import (
     NAME,
     PARTIAL,
     Manifest,
-    Problem,
     Run,
-    Shard,
     TransferError,
     earlier_run,
 )
-from nbdrag.runtime.batch.shard import Direction, Job, edit_shard, micro_batch_for
+from nbdrag.runtime.batch.progress import TransferProgress
+from nbdrag.runtime.batch.shard import Direction, Job, micro_batch_for
 from nbdrag.runtime.batch.sinks import Sink, sink_of
 from nbdrag.runtime.batch.sources import source_of
 from nbdrag.transfer.vectors import EditVector, checked_scale
@@ -48,53 +48,6 @@ __all__ = ["TransferError", "TransferProgress", "transfer_edit"]
 
 PROBES = 3  # latents that an edit is recognised by
 MOST_ENCODERS = 8
-
-
-@dataclass(frozen=True)
-class TransferProgress:
-    """How far a transfer is.
-
-    Attributes
-    ----------
-    done, failed : int
-        Items made, and items skipped; those of earlier runs among them. The newest of those made
-        may still be on their way into the sink.
-    total : int or None
-        How many there are; None where nobody knows before the end.
-    made : int
-        How many this run has made.
-    seconds : float
-        For how long it has been running.
-    problems : tuple of Problem
-        What was skipped since the progress before.
-    ended : bool
-        Whether all is done.
-    """
-
-    done: int
-    failed: int
-    total: int | None
-    made: int = 0
-    seconds: float = 0.0
-    problems: tuple[Problem, ...] = ()
-    ended: bool = False
-
-    @property
-    def rate(self) -> float:
-        """Items a second."""
-        return self.made / self.seconds if self.seconds else 0.0
-
-    @property
-    def remaining(self) -> float | None:
-        """Seconds to go, if it goes on as it went; None where nobody knows."""
-        if self.total is None or not self.rate:
-            return None
-        return (self.total - self.done - self.failed) / self.rate
-
-    def __str__(self) -> str:
-        of = "" if self.total is None else f" of {self.total}"
-        skipped = f", {self.failed} skipped" if self.failed else ""
-        return f"{self.done}{of} done{skipped}, {self.rate:.1f} a second"
 
 
 def transfer_edit(
@@ -190,7 +143,7 @@ def transfer_edit(
 
 
 def _transferred(
-    job: Job, generator: Generator, manifest: Manifest, threads: int, engine: Any
+    job: Job, generator: Generator, manifest: Manifest, threads: int, cluster: Any
 ) -> Iterator[TransferProgress]:
     with explained(job.sink), manifest:
         began = time.perf_counter()
@@ -198,7 +151,8 @@ def _transferred(
         progress = TransferProgress(manifest.done, manifest.failed, job.source.length)
         yield progress
         if not manifest.ended:
-            for made, problems in here(job, generator, manifest, threads):
+            engine = partial(on_cluster, cluster) if cluster is not None else here
+            for made, problems in engine(job, generator, manifest, threads):
                 progress = replace(
                     progress,
                     done=progress.done + made,
@@ -210,24 +164,6 @@ def _transferred(
                 yield progress
         manifest.end(manifest.done + manifest.failed)
         yield replace(progress, total=progress.done + progress.failed, problems=(), ended=True)
-
-
-def here(
-    job: Job, generator: Generator, manifest: Manifest, threads: int
-) -> Iterator[tuple[int, list[Problem]]]:
-    """Make all that is missing in this process."""
-    with ThreadPoolExecutor(threads, "nbdrag-encoder") as pool:
-        for number in manifest.missing(job.source.length):
-            end = job.bounds(number)[0]
-            with closing(edit_shard(job, generator, number, pool)) as work:
-                for news in work:
-                    if isinstance(news, Shard):
-                        manifest.add(news)
-                        end = news.stop
-                    else:
-                        yield news
-            if end < job.bounds(number)[1]:
-                return  # the source has ended
 
 
 # ------------------------------------------------------------------------------- what is to be done
