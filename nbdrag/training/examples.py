@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from nbdrag.generators.segmenter import Part, check_parts
+from nbdrag.generators.parts import Part, check_parts
 from nbdrag.generators.stylegan2 import Generator
 
 PARTS_FILE, LABELS = "parts.json", ".labels.png"
