@@ -30,6 +30,8 @@ _HOME = {
     "Recipe": "nbdrag.runtime.recipe",
     "SegmentationPainter": "nbdrag.widgets.paint",
     "StepInspector": "nbdrag.widgets.inspect",
+    "TransferError": "nbdrag.runtime.batch.manifest",
+    "TransferProgress": "nbdrag.runtime.batch.progress",
     "drag": "nbdrag.editing.draggan",
     "find_direction": "nbdrag.transfer.edit_one_for_all",
     "list_generators": "nbdrag.generators.zoo",
@@ -40,15 +42,23 @@ _HOME = {
     "refine": "nbdrag.editing.editgan",
     "sample": "nbdrag.runtime.wishes",
     "to_pil": "nbdrag.runtime.pictures",
+    "transfer_edit": "nbdrag.runtime.batch.transfer",
 }
 """Where each public name lives."""
 
-__all__ = [*_HOME, "__version__", "toonfaces"]  # noqa: PLE0604
+_MODULES = {
+    "sinks": "nbdrag.runtime.batch.sinks",
+    "sources": "nbdrag.runtime.batch.sources",
+    "toonfaces": "nbdrag.toonfaces",
+}
+"""Names that stand for whole modules."""
+
+__all__ = [*_HOME, *_MODULES, "__version__"]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    if name == "toonfaces":
-        return import_module("nbdrag.toonfaces")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)
