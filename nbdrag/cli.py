@@ -1,4 +1,4 @@
-"""The command line: `nbdrag lab`, `bench`, `info`, `convert` and `recipe replay`.
+"""The command line: `nbdrag lab`, `bench`, `info`, `convert`, `recipe replay` and `transfer`.
 
 Each command is a function of its arguments. It raises `ValueError` or `OSError` for what a user
 can mend, and `main` prints that without a traceback.
@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbdrag.runtime.batch.progress import TransferProgress
+    from nbdrag.transfer.vectors import EditVector
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command, and give its exit status: 0, or 2 for a wish that cannot be met."""
+    """Run one command, and give its exit status: 2 for a wish that cannot be met."""
     # What a command does not know goes on to the program that it starts.
     known, rest = parser().parse_known_args(arguments)
     command: Callable[..., int] = known.command
@@ -126,6 +132,112 @@ def recipe_replay(known: argparse.Namespace, rest: list[str]) -> int:
     return 0
 
 
+def transfer(known: argparse.Namespace, rest: list[str]) -> int:
+    """Edit many pictures as one was edited. Exit status 1 if some were skipped, 130 for Ctrl-C."""
+    import torch
+
+    from nbdrag.generators.zoo import load_generator
+    from nbdrag.runtime.batch import sinks, sources
+    from nbdrag.runtime.batch.transfer import transfer_edit
+
+    direction = find_edit(known.edit, known.generator)
+    name = known.generator or direction.generator
+    if not name:
+        raise ValueError(
+            f"{known.edit} doesn't say which generator it is for; name it: --generator NAME_OR_PATH"
+        )
+    generator = load_generator(name)
+    if known.cluster is None:
+        generator.to(known.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    source: object = known.source
+    if seeds := re.fullmatch(r"(\d+):(\d+)", known.source):
+        first, stop = map(int, seeds.groups())
+        source = sources.Seeds(range(first, stop), truncation=known.truncation)
+    made: dict[str, Callable[[], sinks.Sink]] = {
+        "png": lambda: sinks.PictureFolder(known.sink),
+        "webp": lambda: sinks.PictureFolder(known.sink, encoding="webp"),
+        "shards": lambda: sinks.Shards(known.sink),
+        "zarr": lambda: sinks.Zarr(known.sink),
+        "latents": lambda: sinks.LatentShards(known.sink),
+    }
+    progress = transfer_edit(
+        direction,
+        source,
+        made[known.to](),
+        cluster(known.cluster) if known.cluster else None,
+        generator=generator,
+        strength=known.strength,
+        resume=known.resume,
+        shard_size=known.shard_size,
+        micro_batch=known.micro_batch,
+    )
+    try:
+        return drawn_to_end(progress)
+    except KeyboardInterrupt:
+        print(f"stopped; what is done is in {known.sink}, and --resume goes on", file=sys.stderr)
+        return 130
+
+
+def find_edit(name: str, generator: str | None) -> EditVector:
+    """The vector or direction in a file, or one that ships with the generator."""
+    from nbdrag.generators.zoo import load_generator
+    from nbdrag.transfer.library import EditLibrary
+    from nbdrag.transfer.vectors import EditVector
+
+    if name.endswith(".safetensors"):
+        return EditVector.load(name)
+    library = EditLibrary.packaged(load_generator(generator or "toonfaces-128"))
+    if name not in library:
+        raise ValueError(
+            f"there is no edit {name!r}; give a .safetensors file, or one of those that come with "
+            f"the generator: {', '.join(library) or 'none'}"
+        )
+    return library[name]
+
+
+def cluster(address: str) -> object:
+    """A client of the Dask cluster at an address."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ValueError(
+            "Dask's distributed is not installed; add it with: pip install 'nbdrag[scale]'"
+        ) from None
+    client: object = Client(address)  # type: ignore[no-untyped-call]
+    return client
+
+
+def drawn_to_end(progress: Iterator[TransferProgress]) -> int:
+    """Draw how far a transfer is until it ends; say what was skipped."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    last = next(progress)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(
+        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    ) as bar:
+        task = bar.add_task("", total=last.total, completed=last.done + last.failed)
+        for last in progress:
+            for problem in last.problems:
+                bar.console.print(Text(f"skipped {problem}", style="yellow"))
+            bar.update(
+                task,
+                completed=last.done + last.failed,
+                total=last.total,
+                description=f"{last.rate:.1f} a second",
+            )
+    print(last)
+    return 1 if last.failed else 0
+
+
 def check_picture(path: Path) -> None:
     """Refuse a place where no picture can be written, before there is one."""
     if path.suffix.lower() != ".png":
@@ -223,4 +335,44 @@ def parser() -> argparse.ArgumentParser:
         help="what tells the parts that were painted, if it didn't come with the generator",
     )
     replay.set_defaults(command=recipe_replay)
+    add_transfer(commands)
     return whole
+
+
+def add_transfer(commands: Any) -> None:
+    """What can be said of a transfer."""
+    transfer_parser = commands.add_parser(
+        "transfer",
+        help="edit many pictures as one was edited",
+        description="Edit many pictures as one was edited. A run that was stopped or killed goes "
+        "on with --resume; nothing is done twice.",
+    )
+    add = transfer_parser.add_argument
+    add("edit", metavar="EDIT", help="a direction or vector, a .safetensors file; or a known name")
+    add(
+        "source",
+        metavar="SOURCE",
+        help="seeds as FIRST:STOP; a .safetensors or .npy file of latents; a folder of pictures",
+    )
+    add("sink", type=Path, metavar="SINK", help="the folder to be made")
+    add(
+        "--to",
+        choices=["png", "webp", "shards", "zarr", "latents"],
+        default="png",
+        help="what the folder shall hold (default: png)",
+    )
+    add("--resume", action="store_true", help="go on with what was begun in SINK")
+    add("--strength", type=float, metavar="S", help="how much of a vector (default: 1)")
+    add(
+        "--truncation",
+        type=float,
+        default=0.7,
+        metavar="PSI",
+        help="of the seeds, from 0 to 1 (default: 0.7)",
+    )
+    add("--generator", metavar="NAME_OR_PATH", help="default: the one that the edit is for")
+    add("--device", metavar="DEVICE", help="cpu or cuda (default: cuda where there is a GPU)")
+    add("--cluster", metavar="ADDRESS", help="of a Dask scheduler, such as tcp://10.0.0.1:8786")
+    add("--shard-size", type=int, metavar="N", help="items that are noted as done at once")
+    add("--micro-batch", type=int, metavar="N", help="pictures that are made at once")
+    transfer_parser.set_defaults(command=transfer)

@@ -260,7 +260,7 @@ def begun(sink: Sink, resume: bool) -> Run | None:
     if found and not resume:
         raise TransferError(
             f"{folder} is there already and isn't empty; take another name, or go on with what "
-            "was begun in it: resume=True."
+            "was begun in it: resume=True, or --resume on the command line."
         )
     run = earlier_run(folder)
     if found - {NAME} and run is None:
