@@ -356,3 +356,7 @@ def tell(what: str, done: int, total: int, by: int = 1) -> None:
     """Say how far it is, ten times in all, where it goes on `by` so many at a time."""
     if 10 * done // total > 10 * (done - by) // total:
         print(f"{time.strftime('%H:%M:%S')} {what}: {min(done, total)} of {total}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -29,6 +29,7 @@ def page() -> str:
         *accuracy(read("benchmarks/drag_accuracy.json")),
         *painting(read("benchmarks/paint.json")),
         *editing_vectors(read("nbdrag/assets/toonfaces-128-edits.json")),
+        *smiling(read("benchmarks/editgan.json")),
         *speed(read("benchmarks/speed.json"), read("benchmarks/browser.json")),
         *drag_step(read("benchmarks/drag.json"), read("benchmarks/drag_ablation.json")),
     ]
@@ -263,6 +264,50 @@ def editing_vectors(figures: Figures) -> Iterator[str]:
         ],
     )
     yield f"`{figures['command']}`"
+
+
+def smiling(figures: Figures) -> Iterator[str]:
+    """The smile benchmark, as in Table 1 and Figures 10 and 11 of the EditGAN paper."""
+    yield "## A smile for others"
+    yield (
+        f"The vector *smile* on {figures['portraits']} portraits that don't smile: the reader "
+        f"reads less than {figures['neutral']:g} of the factor's range. Beside it stands "
+        f"InterFaceGAN's direction, fitted on {figures['labels']['InterFaceGAN']:,} labelled "
+        "portraits, at the length that makes others smile as much. *Smiling*: share read at "
+        f"{figures['smiling']:g} or more. *Smile*: mean change of the factor. FID and KID, in the "
+        "reader's features, to 10,000 renders. *Identity*: cosine of what makes a toonface who it "
+        "is. *Others*: mean change of all factors but the smile, in shares of their ranges. *+ 10* "
+        "and so on are steps of refinement on each portrait."
+    )
+    yield table(
+        ["", "smiling", "smile", "FID", "KID", "identity", "others"],
+        [
+            [
+                name,
+                f"{row['smiling']:.1%}",
+                f"{row['smile_change']:+.3f}",
+                f"{row['fid']:.2f}",
+                f"{row['kid']:.4f}",
+                f"{row['identity']:.4f}",
+                f"{row['others']:.4f}",
+            ]
+            for name, row in figures["table"].items()
+        ],
+    )
+    yield "![Identity against smiling, and FID against the scale](images/editgan-curves.png)"
+    scales = ", ".join(f"{row['scale']:g}" for row in figures["sweep"]["EditGAN"])
+    yield (
+        f"The same at scales {scales}, from left to right along each curve on the left; on "
+        f"{figures['portraits in the sweep']} of the portraits, too few to compare FID with "
+        "the table's. Below, three of them: as they were, and at these scales; in every second row "
+        "with 30 steps of refinement."
+    )
+    yield "![Portraits at the scales of the sweep](images/editgan-scales.jpg)"
+    cost = figures["milliseconds of one thread"]
+    yield (
+        f"A picture at a new scale takes {cost['vector']:.0f} ms of one thread's processor time, a "
+        f"step of refinement {cost['step']:.0f} ms. `{figures['command']}`"
+    )
 
 
 def wish(case: Figures) -> str:
