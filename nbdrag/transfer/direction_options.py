@@ -30,9 +30,14 @@ class DirectionOptions(Options):
     adam : "each" or "shared"
         Whether Adam divides each coordinate's gradient by its own root mean square, as is usual, or
         all of them by one and the same, so that steps keep the direction of the gradient.
+    schedule : "constant" or "falling"
+        Whether the step size stays or falls, along half a cosine, to zero.
     max_steps : int, 1 to 10000
     attribute_weight : float, 0 to 1000
         λ of L_att (Eq. 4).
+    attribute : "product" or "distance"
+        L_att as Eq. 4 prints it, a product with Δ*, which shorter Δ* make smaller, too; or the
+        distance itself, along the unit normal.
     distance : float
         d, which the edited example's signed distance from the origin's hyperplane is pulled to, in
         units of w. The paper sets it to 0 unless the user knows better.
@@ -64,9 +69,21 @@ class DirectionOptions(Options):
         ("each", "shared"),
         "Whether each coordinate has a scale of its own, or all share one.",
     )
+    schedule: str = choice(
+        "constant",
+        "Schedule",
+        ("constant", "falling"),
+        "Whether steps stay as long as they are.",
+    )
     max_steps: int = number(60, "Steps", 1, 10_000, 1, "Number of steps.")
     attribute_weight: float = number(
         0.02, "Attribute λ", 0.0, 1000.0, 0.01, "How strongly the example is to be neutral."
+    )
+    attribute: str = choice(
+        "product",
+        "Attribute loss",
+        ("product", "distance"),
+        "Whether a long direction counts for more.",
     )
     distance: float = number(
         0.0, "Distance d", -1000.0, 1000.0, 0.1, "Where the edited example is to lie."

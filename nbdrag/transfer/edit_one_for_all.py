@@ -28,6 +28,7 @@ Shen et al. and Nitzan et al. (LARGE, CVPR 2022) on why such directions exist.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
@@ -181,8 +182,13 @@ def _iterate(
             ).image
             image_loss = mse_loss(made, wanted)
             attribute_loss = off_plane(start - origin, whole(part), options.distance)
+            if options.attribute == "product":
+                attribute_loss = attribute_loss * whole(part).norm()
             loss = image_loss + options.attribute_weight * attribute_loss
             (gradient,) = torch.autograd.grad(loss, part)
+            if options.schedule == "falling":
+                progress = (index - 1) / options.max_steps
+                adam.learning_rate = options.learning_rate * (1 + math.cos(math.pi * progress)) / 2
             part = (kept * part - adam.step(gradient)).detach()
         found = whole(part)
         with torch.no_grad():
@@ -207,19 +213,25 @@ def _iterate(
 
 
 def off_plane(start: Tensor, found: Tensor, distance: float = 0.0) -> Tensor:
-    """L_att of Eq. 4: how far the edited example is from its place, times the length of Δ*.
+    """How far the edited example is from its place, |<w0 + Δ*, n> - d|, in units of w.
 
     Parameters
     ----------
     start : Tensor, shape [num_ws, w_dim]
         w0, measured from the origin.
     found : Tensor, shape [num_ws, w_dim]
-        Δ*. All rows together are one vector.
+        Δ*. All rows together are one vector. A zero one has no plane to be off.
     distance : float
         d, in units of w.
+
+    Returns
+    -------
+    Tensor, a number; times |Δ*| it is L_att of Eq. 4.
     """
-    along = ((start + found) * found).sum()
-    return (along - distance * found.norm()).abs() if distance else along.abs()
+    if not found.any():
+        return found.sum()
+    along: Tensor = ((start + found) * found).sum() / found.norm()
+    return (along - distance).abs()
 
 
 def first_guess(delta: Tensor, options: DirectionOptions) -> Tensor:
