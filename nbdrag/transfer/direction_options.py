@@ -26,7 +26,8 @@ class DirectionOptions(Options):
     start : "edit" or "zero"
         Where Δ* starts: at the edit's own Δ, or at zero (Sec. 3.1).
     learning_rate : float, 1e-5 to 1
-        Step size of Adam, in units of w.
+        Step size of Adam, in units of w; with `adam` "shared", in shares of the edit's root mean
+        square.
     adam : "each" or "shared"
         Whether Adam divides each coordinate's gradient by its own root mean square, as is usual, or
         all of them by one and the same, so that steps keep the direction of the gradient.
@@ -122,7 +123,7 @@ class DirectionOptions(Options):
 
     @classmethod
     def for_generator(cls, generator: Generator) -> DirectionOptions:
-        """Options that suit `generator`: from zero, with many portraits, by the gradient's own way.
+        """Options that suit `generator`: in W, from zero, on many portraits, in few calm steps.
 
         What a generator brings along under `generator.recommended["direction"]` comes before that.
 
@@ -134,9 +135,14 @@ class DirectionOptions(Options):
         small = min(USUAL_BLOCK, generator.resolution)
         rule = cls(
             start="zero",
-            learning_rate=0.02,
+            learning_rate=0.2,
             adam="shared",
+            schedule="falling",
+            max_steps=20,
+            space="w",
             attribute_weight=0.0,
+            attribute="distance",
+            origin="mean",
             movable_layers=None,
             block=small if generator.config.has_rgb(small) else None,
         )

@@ -159,8 +159,9 @@ def _iterate(
 ) -> Iterator[DirectionStep]:
     random = torch.Generator().manual_seed(options.seed)
     origin = generator.w_avg if options.origin == "mean" else torch.zeros_like(generator.w_avg)
-    adam = (EvenAdam if options.adam == "shared" else Adam)(options.learning_rate)
-    kept = 1 - options.learning_rate * WEIGHT_DECAY
+    shared = options.adam == "shared"
+    rate = options.learning_rate * (delta[:rows].square().mean().sqrt().item() if shared else 1)
+    adam = (EvenAdam if shared else Adam)(rate)
 
     def whole(part: Tensor) -> Tensor:
         """A direction in all rows of ws, of its part in those that move."""
@@ -188,7 +189,8 @@ def _iterate(
             (gradient,) = torch.autograd.grad(loss, part)
             if options.schedule == "falling":
                 progress = (index - 1) / options.max_steps
-                adam.learning_rate = options.learning_rate * (1 + math.cos(math.pi * progress)) / 2
+                adam.learning_rate = rate * (1 + math.cos(math.pi * progress)) / 2
+            kept = 1 - adam.learning_rate * WEIGHT_DECAY
             part = (kept * part - adam.step(gradient)).detach()
         found = whole(part)
         with torch.no_grad():

@@ -145,11 +145,11 @@ def test_the_attribute_loss_is_zero_in_the_plane() -> None:
 def test_from_zero_it_comes_to_make_the_picture_of_the_edit(
     exact: Generator, before: Tensor, delta: Tensor
 ) -> None:
-    options = replace(
-        DirectionOptions.for_generator(exact), portraits=0, max_steps=60, attribute_weight=0.0
+    options = DirectionOptions.for_generator(exact).updated(
+        {"portraits": 0, "max_steps": 60, "space": "w+"}
     )
     steps = list(find_direction(exact, before, before + delta, options))
-    assert steps[-1].image_loss < 0.02 * steps[0].image_loss
+    assert steps[-1].image_loss < 0.05 * steps[0].image_loss
     last = steps[-1]
     assert last.ws.equal(before + last.direction.delta)
     small = exact.synthesis(last.ws[None], until=32).image[0]
