@@ -19,6 +19,7 @@ PAGES = (
     "docs/drag.md",
     "docs/editor.md",
     "docs/generators.md",
+    "docs/one-for-all.md",
     "docs/paint.md",
     "docs/segmenter.md",
     "docs/toonfaces.md",
