@@ -139,7 +139,8 @@ class PictureFolder(Sink):
     def prepare(self, item: Edited) -> None:
         """Encode a picture and write it."""
         name = f"{item.key}.{self.encoding}"
-        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if "/" in name:
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
         with whole_file(self.folder, name) as file:
             file.write(encoded(item, self.encoding))
 

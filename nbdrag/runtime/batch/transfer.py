@@ -48,6 +48,7 @@ __all__ = ["TransferError", "TransferProgress", "transfer_edit"]
 
 PROBES = 3  # latents that an edit is recognised by
 MOST_ENCODERS = 8
+LATENTS_AT_ONCE = 256
 
 
 def transfer_edit(
@@ -125,7 +126,7 @@ def transfer_edit(
         if number is not None and (not isinstance(number, int) or number < 1):
             raise TransferError(f"{name} is {number!r}; expected a whole number from 1.")
     size = shard_size or (there.shard_size if there else place.shard_size(model))
-    batch = micro_batch or (there.micro_batch if there else micro_batch_for(model))
+    batch = micro_batch or (there.micro_batch if there else usual_batch(model, place))
     job = Job(edit, items, place, size, min(batch, size, items.at_once or batch))
     run = Run(
         version=1,
@@ -238,6 +239,11 @@ def recognised(direction: Direction, generator: Generator) -> list[float]:
         )
     seen = change @ torch.randn(change.shape[1], generator=rng, dtype=torch.float64)
     return [round(each, 6) for each in torch.cat([strengths, change.norm(dim=1), seen]).tolist()]
+
+
+def usual_batch(generator: Generator, sink: Sink) -> int:
+    """How many items to edit at once: what synthesis likes, or many where there is none."""
+    return micro_batch_for(generator) if sink.wants_pictures else LATENTS_AT_ONCE
 
 
 def projected(generator: Generator, image: Tensor) -> Tensor:
