@@ -21,6 +21,7 @@ PAGES = (
     "docs/generators.md",
     "docs/one-for-all.md",
     "docs/paint.md",
+    "docs/scale.md",
     "docs/segmenter.md",
     "docs/toonfaces.md",
     "docs/vectors.md",
