@@ -18,15 +18,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from copy import deepcopy
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.batch.items import Held, Latents
 from nbdrag.runtime.batch.manifest import Manifest, Shard, TransferError
-from nbdrag.runtime.batch.shard import Job, Portion, edit_shard
+from nbdrag.runtime.batch.shard import Job, Maker, Portion, edit_shard
 
 AHEAD = 2  # tasks for each thread of the cluster
 RETRIES = 2  # of a task that raises; Dask counts deaths of workers by itself
@@ -35,10 +36,11 @@ MOST_LOST = 10  # shards: when so many can't be made, more won't be tried
 
 def here(job: Job, generator: Generator, manifest: Manifest, threads: int) -> Iterator[Portion]:
     """Make all that is missing in this process, a micro-batch at a time."""
+    maker = Maker(generator)
     with ThreadPoolExecutor(threads, "nbdrag-encoder") as pool:
         for number in manifest.missing(job.source.length):
             start, stop = job.bounds(number)
-            with closing(edit_shard(job, generator, number, pool)) as work:
+            with closing(edit_shard(job, maker, number, pool)) as work:
                 for news in work:
                     if isinstance(news, Shard):
                         manifest.add(news)
@@ -61,7 +63,7 @@ def on_cluster(
     """
     wait, quietly = dask()
     with quietly:  # a task's result and no scattered data: that dies with the worker that holds it
-        tools = client.submit(equip, without_items(job), on_cpu(generator), threads, pure=False)
+        tools = client.submit(Tools, without_items(job), on_cpu(generator), threads, pure=False)
     numbered = to_send(job, generator, manifest)
     sent: set[Any] = set()
     lost: list[str] = []
@@ -140,24 +142,28 @@ def dask() -> tuple[Any, Any]:
 # ------------------------------------------------------------------------------------- on a worker
 
 
-class Tools(NamedTuple):
-    """What a worker makes shards with."""
+class Tools:
+    """What a worker makes shards with. It is sent as it was made, without what a worker adds."""
 
-    job: Job
-    generator: Generator
-    threads: int
+    def __init__(self, job: Job, generator: Generator, threads: int) -> None:
+        self.job, self.generator, self.threads = job, generator, threads
 
+    @cached_property
+    def maker(self) -> Maker:
+        """The generator where this worker computes."""
+        if torch.cuda.is_available():
+            return Maker(deepcopy(self.generator).cuda())
+        return Maker(self.generator)
 
-def equip(job: Job, generator: Generator, threads: int) -> Tools:
-    """Bring a generator to where this worker computes."""
-    return Tools(job, generator.to("cuda" if torch.cuda.is_available() else "cpu"), threads)
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "maker"}
 
 
 def make_shard(tools: Tools, number: int, items: Held | None) -> Shard:
     """Make one shard, whole."""
     job = tools.job if items is None else replace(tools.job, source=items)
     with ThreadPoolExecutor(tools.threads, "nbdrag-encoder") as pool:
-        *_, shard = edit_shard(job, tools.generator, number, pool)
+        *_, shard = edit_shard(job, tools.maker, number, pool)
     if not isinstance(shard, Shard):
         raise TransferError(f"shard {number} has no items; is the source another one here?")
     return shard

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Generator as Yielding
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nbdrag.generators.prepared import Prepared, prepare
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.batch.items import Latents, Source
 from nbdrag.runtime.batch.manifest import Problem, Shard
@@ -67,8 +69,37 @@ class Portion(NamedTuple):
     problems: list[Problem]
 
 
+class Maker:
+    """Makes pictures with one generator, whose layers are prepared once, where that pays.
+
+    On a processor that saves a twentieth of the time at 128 px and a quarter at 256; pictures
+    agree with the generator's own to within rounding.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+
+    @cached_property
+    def prepared(self) -> Prepared | None:
+        """The layers; None where they run as they are."""
+        network = self.generator.synthesis
+        if self.generator.w_avg.device.type != "cpu":
+            return None
+        ws = self.generator.w_avg.expand(self.generator.num_ws, -1)
+        return prepare(network, ws, movable=len(ws))
+
+    def make(self, ws: Tensor) -> Tensor:
+        """Pictures [N, 3, H, W]; by halves, where the device has no room for all at once."""
+        try:
+            return self.generator.synthesis(ws, prepared=self.prepared).image
+        except torch.cuda.OutOfMemoryError:
+            if len(ws) == 1:
+                raise
+        return torch.cat([self.make(half) for half in ws.chunk(2)])
+
+
 def edit_shard(
-    job: Job, generator: Generator, number: int, pool: Executor
+    job: Job, maker: Maker, number: int, pool: Executor
 ) -> Yielding[Portion | Shard, None, None]:
     """Make one shard.
 
@@ -84,10 +115,10 @@ def edit_shard(
     end = start
     with job.sink.shard(number, start, stop) as add, Encoding(job.sink, add, pool) as encoding:
         while end < stop:
-            latents = job.source.read(generator, end, min(end + job.micro_batch, stop))
+            latents = job.source.read(maker.generator, end, min(end + job.micro_batch, stop))
             if not latents.looked_at:
                 break
-            made, problems = edited(job, generator, latents)
+            made, problems = edited(job, maker, latents)
             encoding.put(made)
             problems = sorted([*latents.problems, *problems], key=lambda problem: problem.index)
             failed += problems
@@ -98,18 +129,18 @@ def edit_shard(
         yield Shard(number, start, end, failed)
 
 
-def edited(job: Job, generator: Generator, latents: Latents) -> tuple[list[Edited], list[Problem]]:
+def edited(job: Job, maker: Maker, latents: Latents) -> tuple[list[Edited], list[Problem]]:
     """Edit some latents, and make their pictures if they are wanted."""
     if not latents.indices:
         return [], []
     ws = latents.ws
     pixels: Any = [None] * len(ws)
-    with generator_lock(generator), torch.no_grad():
+    with generator_lock(maker.generator), torch.no_grad():
         strengths = job.direction.strengths(ws)
         ws = job.direction.apply(ws)
         good = ws.flatten(1).sum(1).isfinite()
         if job.sink.wants_pictures:
-            images = synthesised(generator, ws)
+            images = maker.make(ws)
             good &= images.flatten(1).sum(1).isfinite()
             pixels = as_pixels(images)
         rows = ws.float().cpu().numpy()
@@ -129,16 +160,6 @@ def as_pixels(images: Tensor) -> NDArray[np.uint8]:
     scaled = ((images + 1) * 127.5).round_().clamp_(0, 255).to(torch.uint8)
     pixels: NDArray[np.uint8] = scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return pixels
-
-
-def synthesised(generator: Generator, ws: Tensor) -> Tensor:
-    """Pictures [N, 3, H, W]; by halves, where the device has no room for all at once."""
-    try:
-        return generator.synthesis(ws).image
-    except torch.cuda.OutOfMemoryError:
-        if len(ws) == 1:
-            raise
-    return torch.cat([synthesised(generator, half) for half in ws.chunk(2)])
 
 
 def micro_batch_for(generator: Generator) -> int:
