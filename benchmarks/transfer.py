@@ -71,7 +71,7 @@ class Task(NamedTuple):
 
 
 TASKS = {
-    "yaw": Task("yaw", 0.5, ("nose_tip", "nose_bridge")),
+    "yaw": Task("yaw", 0.5, ("nose_tip",)),
     "smile": Task("smile", 0.75, ("mouth_left", "mouth_right")),
     "eye opening": Task("eye_opening", 0.2, ("left_eye_top", "right_eye_top")),
     "fringe": Task("fringe", 0.2, ("hairline",)),
