@@ -3,8 +3,8 @@
     python -m benchmarks.batch
 
 Bare synthesis and transfer take turns in one process, with the same micro-batches, so that their
-ratio depends little on what else the machine does. Latents and pictures are made with the packaged
-generator, on all cores.
+ratio depends little on what else the machine does; that of the processor's seconds hardly at all.
+By default synthesis has one thread, so that of two cores the other encodes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import torch
@@ -48,7 +48,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/batch.json"))
-    parser.add_argument("--threads", type=int, default=psutil.cpu_count())
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -72,42 +72,65 @@ def main() -> None:
 
 def speeds(generator: Generator, vector: EditVector, rounds: int) -> dict[str, Any]:
     """Pictures a second, bare and into each sink, and the ratios, as medians of several rounds."""
-    bare: list[float] = []
-    into: dict[str, list[float]] = {name: [] for name in SINKS}
-    ratios: dict[str, list[float]] = {name: [] for name in SINKS}
+    bare: list[Spent] = []
+    into: dict[str, list[Spent]] = {name: [] for name in SINKS}
+    ratios: dict[str, list[Spent]] = {name: [] for name in SINKS}
     for round_ in range(rounds + 1):
         for name, make in SINKS.items():
             # Before and after, so that a machine that slows down harms both alike.
             first = bare_synthesis(generator)
             with tempfile.TemporaryDirectory() as folder:
-                began = time.perf_counter()
+                watch = Stopwatch()
                 run(vector, range(PICTURES), make(Path(folder) / "out"), generator)
-                taken = time.perf_counter() - began
+                taken = watch.spent()
             second = bare_synthesis(generator)
             if round_:  # the first isn't counted
-                bare += [PICTURES / first, PICTURES / second]
-                into[name].append(PICTURES / taken)
-                ratios[name].append((first + second) / 2 / taken)
-    return {
-        "bare": round(statistics.median(bare), 1),
-        **{
-            name: {
-                "a_second": round(statistics.median(into[name]), 1),
-                "of_bare": round(statistics.median(ratios[name]), 3),
-            }
-            for name in SINKS
-        },
-    }
+                bare += [first, second]
+                into[name].append(taken)
+                both = zip(first, second, taken, strict=True)
+                ratios[name].append(Spent(*((x + y) / 2 / t for x, y, t in both)))
+
+    def a_second(spent: list[Spent]) -> dict[str, float]:
+        seconds = (statistics.median(each) for each in zip(*spent, strict=True))
+        return {
+            name: round(PICTURES / s, 1) for name, s in zip(Spent._fields, seconds, strict=True)
+        }
+
+    def median(ratio: list[Spent]) -> dict[str, float]:
+        medians = (statistics.median(each) for each in zip(*ratio, strict=True))
+        return {name: round(m, 3) for name, m in zip(Spent._fields, medians, strict=True)}
+
+    sinks_ = {n: {"a_second": a_second(into[n]), "of_bare": median(ratios[n])} for n in SINKS}
+    return {"bare": a_second(bare), **sinks_}
 
 
-def bare_synthesis(generator: Generator) -> float:
-    """Seconds for as many pictures, from latents that are there, to tensors."""
+class Spent(NamedTuple):
+    """Seconds that something took: of the clock, and of the processor, all threads together."""
+
+    clock: float
+    processor: float
+
+
+class Stopwatch:
+    """Counts both from when it was made."""
+
+    def __init__(self) -> None:
+        self._began = Spent(time.perf_counter(), time.process_time())
+
+    def spent(self) -> Spent:
+        """Seconds since then."""
+        clock, processor = self._began
+        return Spent(time.perf_counter() - clock, time.process_time() - processor)
+
+
+def bare_synthesis(generator: Generator) -> Spent:
+    """Time for as many pictures, from latents that are there, to tensors."""
     ws = Seeds(range(PICTURES)).read(generator, 0, PICTURES).ws
-    began = time.perf_counter()
+    watch = Stopwatch()
     with torch.no_grad():
         for some in ws.split(micro_batch_for(generator)):
             generator.synthesis(some)
-    return time.perf_counter() - began
+    return watch.spent()
 
 
 def sizes(generator: Generator, vector: EditVector) -> dict[str, float]:
