@@ -106,6 +106,20 @@ def picture(editor: Locator) -> str:
     return str(pixels)
 
 
+def another_picture(editor: Locator, *known: str) -> str:
+    """The pixels of the picture at rest, once they are none of those known.
+
+    A picture travels by itself: it may come after the answer to what led to it.
+    """
+    canvas = editor.get_by_test_id("canvas").element_handle()
+    editor.page.wait_for_function(
+        "([canvas, known]) => !known.includes(canvas.toDataURL())",
+        arg=[canvas, list(known)],
+        timeout=WAIT,
+    )
+    return picture(editor)
+
+
 def start_and_watch(editor: Locator, count: int) -> None:
     """Press Start, and wait until the canvas has shown that many pictures, one look per frame."""
     seen = editor.get_by_test_id("canvas").evaluate_handle(

@@ -65,7 +65,8 @@ def test_a_page_that_is_ready_gets_it_all(painting: Line) -> None:
     page.ask("paint_labels", **STROKE)
     for _ in range(2):  # a page that comes up late, and a reload
         page = painting.page()
-        page.wait_for(is_final)
+        page.wait_for_kind("snapshot")
+        page.wait_for(is_final)  # one for the page before may come late, ahead of the snapshot
         parts = [m for m, _ in page.seen if m["kind"] == "parts"]
         assert parts[-1]["parts"] == [
             {"name": "background", "colour": "#dfe3ea", "mirrored": 0},
