@@ -36,7 +36,7 @@ _HOME = {
     "find_direction": "nbdrag.transfer.edit_one_for_all",
     "list_generators": "nbdrag.generators.zoo",
     "load_generator": "nbdrag.generators.zoo",
-    "load_segmenter": "nbdrag.generators.segmenter",
+    "load_segmenter": "nbdrag.generators.segmenter_file",
     "paint": "nbdrag.editing.editgan",
     "project": "nbdrag.projection.optimize",
     "refine": "nbdrag.editing.editgan",

@@ -109,7 +109,7 @@ def recipe_replay(known: argparse.Namespace, rest: list[str]) -> int:
     check_picture(picture)
     import torch
 
-    from nbdrag.generators.segmenter import load_segmenter
+    from nbdrag.generators.segmenter_file import load_segmenter
     from nbdrag.generators.zoo import load_generator
     from nbdrag.runtime.pictures import to_pil
     from nbdrag.runtime.recipe import Recipe

@@ -15,7 +15,7 @@ from PIL import Image
 from nbdrag import cli
 from nbdrag.generators.checkpoint import read_contents, save_generator
 from nbdrag.generators.identity import generator_hash
-from nbdrag.generators.segmenter import load_segmenter, save_segmenter
+from nbdrag.generators.segmenter_file import load_segmenter, save_segmenter
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.generators.zoo import load_generator
 from nbdrag.runtime.pictures import to_pil

@@ -22,7 +22,7 @@ from nbdrag.generators.errors import CheckpointError
 from nbdrag.generators.hub import fetch_from_hub
 from nbdrag.generators.progress import Progress, drawn
 from nbdrag.generators.resume import readable
-from nbdrag.generators.segmenter import load_segmenter
+from nbdrag.generators.segmenter_file import load_segmenter
 from nbdrag.generators.stylegan2 import Generator
 
 ASSETS = Path(__file__).parent.parent / "assets"

@@ -27,7 +27,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, embedding_bag
 
-from nbdrag.generators.segmenter import Segmenter, doubled, save_segmenter
+from nbdrag.generators.segmenter import Segmenter, doubled
+from nbdrag.generators.segmenter_file import save_segmenter
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
 from nbdrag.projection.optimize import project

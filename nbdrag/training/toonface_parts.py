@@ -26,7 +26,8 @@ from safetensors import safe_open
 from torch import Tensor
 
 from nbdrag import toonfaces
-from nbdrag.generators.segmenter import Part, load_segmenter
+from nbdrag.generators.segmenter import Part
+from nbdrag.generators.segmenter_file import load_segmenter
 from nbdrag.generators.sheet import tiled
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import ZOO, load_generator

@@ -15,7 +15,8 @@ from nbdrag import toonfaces
 from nbdrag.generators import segmenter as segmenter_module
 from nbdrag.generators.checkpoint import read_generator, save_generator
 from nbdrag.generators.errors import CheckpointError
-from nbdrag.generators.segmenter import Part, Segmenter, load_segmenter, save_segmenter
+from nbdrag.generators.segmenter import Part, Segmenter
+from nbdrag.generators.segmenter_file import load_segmenter, save_segmenter
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.generators.zoo import load_generator
 

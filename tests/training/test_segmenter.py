@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from nbdrag.generators.checkpoint import save_generator
-from nbdrag.generators.segmenter import Part, Segmenter, load_segmenter
+from nbdrag.generators.segmenter import Part, Segmenter
+from nbdrag.generators.segmenter_file import load_segmenter
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.training import segmenter as training
 from nbdrag.training.examples import UNKNOWN, Examples, write_examples

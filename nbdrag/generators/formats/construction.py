@@ -18,8 +18,8 @@ from torch import Tensor
 from nbdrag.generators.config import SMALLEST, StyleGAN2Config
 from nbdrag.generators.errors import CheckpointError
 from nbdrag.generators.layers import binomial_filter
+from nbdrag.generators.mapping import Mapping as MappingNetwork
 from nbdrag.generators.stylegan2 import Generator
-from nbdrag.generators.stylegan2 import Mapping as MappingNetwork
 
 Weights = dict[str, Tensor]
 Architecture = Literal["skip", "resnet", "orig"]
