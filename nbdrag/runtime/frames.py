@@ -117,6 +117,7 @@ class FrameStream:
     ) -> None:
         self._send, self._clock = send, clock
         self._credits = Credits()
+        self._pumping = threading.Lock()  # frames leave one after the other, as they are numbered
         self._changed = threading.Condition()  # guards everything below and the credits
         self._waiting: tuple[Picture, bool] | None = None
         self._last: tuple[Picture, bool] | None = None
@@ -128,6 +129,14 @@ class FrameStream:
     def move(self, picture: Picture) -> None:
         """Offer a picture of a running edit. Never blocks."""
         self._offer(picture, final=False)
+
+    def show(self, picture: Picture) -> None:
+        """Send a picture that moves on this thread, if it may go now; otherwise offer it.
+
+        For a hand that waits: the sender's thread may have to wait for Python's own lock first.
+        """
+        self._offer(picture, final=False)
+        self.pump()
 
     def rest(self, picture: Picture) -> None:
         """Offer a picture that stays, to be sent lossless. Never blocks."""
@@ -186,6 +195,10 @@ class FrameStream:
             Seconds after which to try again; infinity if there is nothing to do before the next
             offer or acknowledgement.
         """
+        with self._pumping:
+            return self._pump()
+
+    def _pump(self) -> float:
         with self._changed:
             if self._waiting is None:
                 return math.inf

@@ -12,7 +12,8 @@ are kept beside it once they are known.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import count
@@ -151,21 +152,31 @@ class Album:
         `picture` is [3, H, W] or a glance of it. Default: what is there at once.
         """
         picture = glance(self._generator, ws) if picture is None else picture
+        self.add_in_passing(change, ws, points, mask, picture)
+        self.keep(self.current, self._shot(picture))
+
+    def add_in_passing(
+        self,
+        change: Start | Edit,
+        ws: Tensor,
+        points: Sequence[Pair],
+        mask: MaskArray | None,
+        picture: Tensor,
+    ) -> None:
+        """The same for a picture that may soon be another: it is kept once it is asked for."""
         small = pictures.thumbnail(pictures.to_pil(picture))
         if isinstance(change, Edit):
             self.history.add_edit(change, points=points, mask=mask, thumbnail=small)
         else:
             self.history.add_start(change, ws, points=points, mask=mask, thumbnail=small)
-        self.keep(self.current, self._shot(picture))
 
-    def add_instead(
-        self, change: Start | Edit, ws: Tensor, points: Sequence[Pair], mask: MaskArray | None
-    ) -> None:
-        """Put a picture in the place of the one shown, which is forgotten."""
+    @contextmanager
+    def instead(self) -> Iterator[None]:
+        """What is added inside takes the place of the picture shown, which is forgotten."""
         replaced = self.current
         self.history.cursor -= 1
         try:
-            self.add(change, ws, points, mask)
+            yield
         except BaseException:
             self.history.cursor += 1
             raise

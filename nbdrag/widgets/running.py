@@ -98,6 +98,12 @@ class Running(State):
     @contextmanager
     def _at_rest(self) -> Iterator[None]:
         """Change the picture: ends the running edit first."""
+        with self._in_passing(), self._changing():
+            yield
+
+    @contextmanager
+    def _in_passing(self) -> Iterator[None]:
+        """The same, but listeners aren't told before the picture has been at rest for a moment."""
         with self.lock:
             while self.running and self.runner is not None:
                 runner = self.runner
@@ -110,8 +116,7 @@ class Running(State):
                     self.lock.acquire()
             self._move()
             try:
-                with self._changing():
-                    yield
+                yield
             finally:
                 self._settle()
 

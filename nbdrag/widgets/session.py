@@ -17,6 +17,7 @@ whole of it is made, beside everything else; whatever moves the picture doesn't 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 
 from numpy.typing import ArrayLike
@@ -97,8 +98,8 @@ class Session(Sliding):
             tried_out = isinstance(shown, Sampled) and alike_but_for_truncation(shown, start)
             # One entry will do for all the values of a truncation that is being tried out.
             instead = tried_out and self.album.history.cursor > 0
-            add = self.album.add_instead if instead else self.album.add
-            add(start, ws, self.points, self.mask)
+            with self.album.instead() if instead else nullcontext():
+                self.album.add(start, ws, self.points, self.mask)
             self._arrive(f"Seed {start.seed}.")
 
     def set_ws(self, ws: Tensor) -> None:

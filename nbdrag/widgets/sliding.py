@@ -3,18 +3,25 @@
 The picture is that of the entry before, plus scale times delta for each slider. So sliders can be
 moved to and fro without adding up: what they show is one entry of the history, made anew with every
 move. Anything else, strokes among it, starts from what they have made, with all sliders at 0.
+
+A hand on a slider waits for the picture and for nothing else. So that is shown first, in passing;
+its lossless form, its parts and the news for the pages come once the slider has been at rest for a
+moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from difflib import get_close_matches
 
 import numpy as np
 
 from nbdrag.editing.paint_options import PaintOptions
+from nbdrag.runtime.frames import Picture
 from nbdrag.runtime.history import Entry
+from nbdrag.runtime.synthesis import glance
 from nbdrag.runtime.turns import generator_lock
 from nbdrag.runtime.wishes import Edit, Slide, Wish, slid
 from nbdrag.transfer.library import EditLibrary, checked_name
@@ -57,21 +64,16 @@ class Sliding(Painting):
         """Move all sliders; those not named to 0."""
         work = self.work
         slides = self._checked(scales)
-        with self._at_rest():
+        with self._in_passing():
             self._check_same(work)
-            album, wish = self.album, Wish("slide", vectors=slides)
             if {slide.name: slide.scale for slide in slides} == self.scales:
                 return
-            if not self.is_slid:
-                self.work.note_what_is_placed()
-                ws = slid(album.current.ws, slides)
-                album.add(Edit(wish, 1, ws), ws, self.points, self.mask)
-            elif slides:
-                ws = slid(self._before().ws, slides)
-                album.add_instead(Edit(wish, 1, ws), ws, self.points, self.mask)
+            if slides:
+                self._slide_to(slides)
             else:
-                album.history.undo()
-            self._arrive(f"At: {album.current.label}.")
+                with self._changing():
+                    self.album.history.undo()
+                    self._arrive(f"At: {self.album.current.label}.")
 
     def start_refine(self) -> None:
         """Repair what the sliders did beside the parts they are for, beside this thread."""
@@ -120,6 +122,21 @@ class Sliding(Painting):
             self.look_for_vectors()
 
     # ------------------------------------------------------------------------------------- inside
+
+    def _slide_to(self, slides: tuple[Slide, ...]) -> None:
+        """Show the picture at once; what else there is to tell of it comes when it rests."""
+        album, again = self.album, self.is_slid
+        ws = slid((self._before() if again else album.current).ws, slides)
+        picture = glance(self.generator, ws)
+        for listener in [*self.listeners]:
+            listener.on_pass(Picture(picture, points=self.points))
+        if not again:
+            self.work.note_what_is_placed()
+        edit = Edit(Wish("slide", vectors=slides), 1, ws)
+        with album.instead() if again else nullcontext():
+            album.add_in_passing(edit, ws, self.points, self.mask, picture)
+        self.revision += 1
+        self._arrive(f"At: {album.current.label}.")
 
     def _checked(self, scales: Mapping[str, float]) -> tuple[Slide, ...]:
         """Vectors and how much of each, if they are there and the numbers some."""

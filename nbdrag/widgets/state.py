@@ -4,7 +4,8 @@
 each of them listens.
 
 Of large pictures a glance is shown at first. Once the picture has been at rest for a moment, the
-whole of it is made, beside everything else; whatever moves the picture doesn't wait for that.
+whole of it is made, beside everything else; whatever moves the picture doesn't wait for that. While
+a slider moves, nothing but pictures is shown: all else that changes is told at rest, too.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ class Listener:
         Called after every change, with the lock held.
     on_move : callable
         Called on the edit's thread with each `Step` and its `Picture`.
+    on_pass : callable
+        Called with a `Picture` that is shown in passing, with the lock held. `on_change` follows
+        when the picture is at rest.
     on_loading : callable
         Called on the loading's thread when `loading` has changed, and nothing else.
     paints : bool
@@ -58,6 +62,7 @@ class Listener:
 
     on_change: Callable[[], object] = lambda: None
     on_move: Callable[[Step, Picture], object] = lambda step, picture: None
+    on_pass: Callable[[Picture], object] = lambda picture: None
     on_loading: Callable[[], object] = lambda: None
     paints: bool = False
 
@@ -109,6 +114,7 @@ class State:
         self.progress: Progress | None = None
         self.status = Status(level="info", text="Place a handle and its target, then start.")
         self.revision = self.mask_version = self.still_version = 0
+        self._told = 0  # the revision that listeners know of
         self._resting = AtRest(self._refine)
 
     def close(self) -> None:
@@ -233,6 +239,7 @@ class State:
         self._tell()
 
     def _tell(self) -> None:
+        self._told = self.revision
         for listener in [*self.listeners]:
             listener.on_change()
 
@@ -266,6 +273,9 @@ class State:
                     album.keep_parts(entry, PartMap.found(labels))
                     self.revision += 1
                 self._tell()
+        with self.lock:
+            if self._told != self.revision and not moved():
+                self._tell()
 
     @property
     def _parts_missing(self) -> bool:
@@ -282,7 +292,8 @@ class State:
         """With the lock held: the picture is at rest, perhaps for a while."""
         album = self.album
         is_whole = album.is_whole(album.current) and album.is_whole(album.first)
-        if not self.running and (not is_whole or self._parts_missing):
+        is_told = self._told == self.revision
+        if not self.running and not (is_whole and is_told and not self._parts_missing):
             self._resting.settle()
 
     def complain(self, text: str) -> None:

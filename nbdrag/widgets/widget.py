@@ -69,7 +69,11 @@ class SessionWidget(anywidget.AnyWidget):
         super().__init__(_esm=esm, _css=css, **self._savings())
         free_replies(self.comm)
         listener = Listener(
-            self._changed, self._moved, self._wire.tell_loading, paints=self._wire.paints
+            on_change=self._changed,
+            on_move=self._moved,
+            on_pass=self._wire.show_now,
+            on_loading=self._wire.tell_loading,
+            paints=self._wire.paints,
         )
         self._leave = session.listen(listener)
         self.on_msg(self._sending.kept_by(self._on_page_message))

@@ -102,8 +102,12 @@ class Wire:
                 (self._stream.rest if whole else self._stream.move)(self._still())
 
     def show(self, picture: Picture) -> None:
-        """Show a picture of the running edit, if the pages keep up."""
+        """Show a picture that moves, if the pages keep up."""
         self._stream.move(picture)
+
+    def show_now(self, picture: Picture) -> None:
+        """The same for a hand that waits: it has gone when this returns."""
+        self._stream.show(picture)
 
     def snapshot(self) -> k.Snapshot:
         """The session's state as a message."""

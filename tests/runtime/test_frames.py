@@ -138,6 +138,17 @@ def test_eight_frames_are_under_way_and_no_more() -> None:
     assert page.steps == [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13]
 
 
+def test_what_a_hand_waits_for_goes_at_once_if_it_may() -> None:
+    page = Page()
+    for step in range(1, frames.WINDOW + 2):
+        page.stream.show(picture(step))
+    assert page.steps == list(range(1, frames.WINDOW + 1))
+    assert not any(header.final for header in page.headers)
+    page.ack()
+    page.pump_until(page.clock.now)
+    assert page.steps[-1] == frames.WINDOW + 1
+
+
 def test_an_attentive_page_gets_every_frame() -> None:
     page = Page()
     page.run(10, fps=60, ack_every=4)
@@ -351,6 +362,28 @@ def test_the_thread_sends_what_is_offered_and_the_edit_never_waits() -> None:
     stream.close()
     stream._thread.join(LONG)
     assert not stream._thread.is_alive()
+
+
+def test_frames_leave_in_their_order_whichever_thread_sends_them() -> None:
+    seen: list[int | None] = []
+    in_first, go_on = threading.Event(), threading.Event()
+
+    def send(header: FrameHeader, data: bytes) -> None:
+        if header.step == 1:
+            in_first.set()
+            assert go_on.wait(LONG)
+        seen.append(header.step)
+
+    stream = FrameStream(send)
+    stream.start()
+    stream.move(picture(1))
+    assert in_first.wait(LONG)
+    hand = threading.Thread(target=stream.show, args=(picture(2),))
+    hand.start()
+    go_on.set()
+    hand.join(LONG)
+    assert seen == [1, 2]
+    stream.close()
 
 
 def test_the_thread_wakes_for_an_acknowledgement() -> None:

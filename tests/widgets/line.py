@@ -25,9 +25,10 @@ class Line:
         self.models = Models(session)
         self.wire = wire(session, self.models, self.send)
         listener = Listener(
-            self.wire.publish,
-            lambda step, picture: self.wire.show(picture),
-            self.wire.tell_loading,
+            on_change=self.wire.publish,
+            on_move=lambda step, picture: self.wire.show(picture),
+            on_pass=self.wire.show_now,
+            on_loading=self.wire.tell_loading,
             paints=self.wire.paints,
         )
         session.listen(listener)

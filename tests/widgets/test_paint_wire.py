@@ -17,7 +17,7 @@ from nbdrag.widgets.work import Work
 from tests.widgets.line import Line
 from tests.widgets.page import Page
 from tests.widgets.painting import PARTS, PATIENT, QUICK, some_vector
-from tests.widgets.watching import LIMIT, SHORT, finish
+from tests.widgets.watching import LIMIT, SHORT, finish, pixels
 
 STROKE = {"tool": "brush", "radius": 4, "path": [[8, 8], [20, 8]], "part": 1}
 
@@ -116,7 +116,8 @@ def test_what_is_asked_for_is_done(painting: Line) -> None:
     def ask(kind: str, **fields: Any) -> None:
         reply, _ = page.ask(kind, **fields)
         assert (reply["ok"], reply["error"]) == (True, None)
-        assert page.snapshot["revision"] == session.revision
+        if page.snapshot["revision"] != session.revision:  # of a slide it is told at rest
+            page.wait_for(lambda m: m["kind"] == "snapshot" and m["revision"] >= session.revision)
 
     ask("paint_labels", **STROKE)
     ask("move_part", parts=[3], dx=3.0, dy=1.0, scale_x=1.5)
@@ -247,6 +248,26 @@ def test_of_many_slides_the_newest_is_made(painting: Line, monkeypatch: pytest.M
     assert slow.done == [{"smile": 0.1}, {"smile": 0.8}]
     assert painting.session.scales == {"smile": 0.8}
     assert len(painting.session.entries) == 2
+
+
+def test_a_slide_is_shown_first_and_told_at_rest(painting: Line) -> None:
+    page, session = painting.page(), painting.session
+    page.wait_for(is_final)
+    for scale in (0.3, 0.5):
+        read = len(page.kinds())
+        page.ask("slide", scales={"smile": scale})
+        # Whatever came of the time before: the picture is there before the answer.
+        assert "frame" in page.kinds()[read:]
+    passing, _ = page.latest("frame")
+    assert not passing["final"]
+    page.wait_for(lambda m: m["kind"] == "snapshot" and m["scales"] == {"smile": 0.5})
+    still, data = page.wait_for(is_final)
+    assert still["seq"] > passing["seq"]
+    assert np.array_equal(pixels(data[0]), np.asarray(session.image()))
+    assert page.snapshot["labels_version"] == page.latest("labels")[0]["version"]
+    assert [entry["label"] for entry in page.snapshot["history"]] == ["seed 3", "smile 0.5"]
+    page.ask("slide", scales={})
+    assert page.snapshot["scales"] == {}  # that picture is there already, and so is all of it
 
 
 def test_nothing_overtakes_a_slide(painting: Line, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ import torch
 from nbdrag.editing.editgan import refine
 from nbdrag.editing.paint_options import PaintOptions
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
+from nbdrag.runtime.frames import Picture
+from nbdrag.runtime.synthesis import glance
 from nbdrag.runtime.wishes import Edit, sample
 from nbdrag.transfer.library import EditLibrary
 from nbdrag.transfer.vectors import EditVector
@@ -71,6 +73,24 @@ def test_sliders_back_at_zero_leave_the_picture_before(sliding: Session) -> None
     assert sliding.scales == {"smile": 0.4}
     sliding.slide({"smile": 0.0, "blink": 0.0})
     assert sliding.scales == {}
+
+
+def test_a_picture_is_shown_in_passing_and_told_at_rest(sliding: Session) -> None:
+    seen: list[Picture] = []
+    told: list[int] = []
+    sliding.listen(
+        Listener(on_change=lambda: told.append(sliding.revision), on_pass=seen.append, paints=True)
+    )
+    sliding._resting.wait()
+    told.clear()
+    for scale in (0.2, 0.4):
+        sliding.slide({"smile": scale})
+    assert len(seen) == 2
+    assert seen[-1].image.equal(glance(sliding.generator, sliding.ws))
+    sliding._resting.wait()
+    assert told[-1] == sliding.revision
+    assert sliding.album.is_whole(sliding.album.current)
+    assert sliding.part_map is not None
 
 
 def test_a_value_again_is_no_news(sliding: Session) -> None:
