@@ -131,7 +131,8 @@ def paint(
     ------
     ValueError
         At once, if the generator has no segmenter; ws or a part map has another shape or type, or
-        values that it can't have; nothing was painted; or an option or part doesn't fit.
+        values that it can't have; nothing was painted; or an option or part doesn't fit, such as
+        an `identity_weight` where pictures aren't square and no `identity` is given.
     EditDiverged
         From a step, if the loss is no longer finite. Earlier steps remain good.
 
@@ -260,14 +261,14 @@ def plan(
             "generator, but for some: PaintOptions.for_generator(generator).updated({...})."
         )
     movable_layers(generator, options)
+    if options.identity_weight and identity is None:
+        identity = embedded_identity(original, (generator.height, generator.width))
     chosen = None if parts is None else check_parts(parts, part_names(generator))
     region = edited_region(before, after, margin(generator, options), chosen)
     if not (region & (before != after)).any():
         raise ValueError("nothing was painted in or at the given parts; name others, or none.")
     if options.perceptual_weight and perceptual is None:
         perceptual = embedded_perceptual(original)
-    if options.identity_weight and identity is None:
-        identity = embedded_identity(original)
     return Painting(
         original,
         after,

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from nbdrag.editing.features import Size
 from nbdrag.editing.perceptual import Comparison
 
 PERSON = (
@@ -61,8 +62,27 @@ def cosine_similarity(embed: Callable[[Tensor], Tensor]) -> Comparison:
     return compare
 
 
-def embedded_identity(like: Tensor) -> Comparison:
-    """Compare toonfaces by who they are, in the type and place of `like`."""
+def embedded_identity(like: Tensor, size: Size | None = None) -> Comparison:
+    """Compare toonfaces by who they are.
+
+    Parameters
+    ----------
+    like : Tensor
+        Pictures will be of its type, and on its device.
+    size : (int, int), optional
+        Height and width that they will have, if that is known.
+
+    Raises
+    ------
+    ValueError
+        If pictures of that size aren't square: toonfaces are.
+    """
+    if size is not None and size[0] != size[1]:
+        raise ValueError(
+            f"identity_weight isn't 0, but pictures are {size[0]} high and {size[1]} wide; only "
+            "toonfaces, which are square, have an embedding of their own. Set identity_weight to "
+            "0, or give identity=cosine_similarity(network), of a network for such pictures."
+        )
     from nbdrag.toonfaces.factors import FACTORS
     from nbdrag.toonfaces.reader import load_reader
 

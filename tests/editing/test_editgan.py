@@ -6,12 +6,15 @@ import torch
 from torch import Tensor
 
 from nbdrag.editing.editgan import PaintStep, paint, refine
+from nbdrag.editing.identity import cosine_similarity
 from nbdrag.editing.paint_options import PaintOptions
 from nbdrag.editing.perceptual import feature_distance
 from nbdrag.editing.region import edited_region
 from nbdrag.editing.step import EditDiverged, run_to_end
-from nbdrag.generators.stylegan2 import Generator
+from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
+from nbdrag.runtime.wishes import sample
 from tests.editing.painting import paintable, some_ws
+from tests.runtime.painting import with_parts
 
 PERCEPTUAL = feature_distance(lambda x: [x])
 SHORT = PaintOptions(max_steps=5, learning_rate=0.05)
@@ -210,6 +213,24 @@ def test_latents_and_options_that_do_not_fit_are_refused(generator, ws, labels, 
         paint(generator, ws, labels, edited, {"max_steps": 3})
     with pytest.raises(ValueError, match="movable_layers is 60; this generator has 8"):
         paint(generator, ws, labels, edited, PaintOptions(movable_layers=60))
+
+
+def test_identity_of_pictures_that_are_not_square_is_refused_at_once() -> None:
+    config = StyleGAN2Config(64, 8, 8, mapping_layers=2, channel_base=256, base_width=2)
+    plain = Generator(config, torch.Generator().manual_seed(1))
+    generator = with_parts(plain.requires_grad_(False))
+    ws = sample(generator, 0, 0.7)
+    before, after = generator.segment(torch.stack([ws, ws + 1])).labels
+    options = PaintOptions(identity_weight=1.0, perceptual_weight=0, max_steps=1)
+    for call in (
+        lambda: paint(generator, ws, before, after, options),
+        lambda: refine(generator, ws, ws + 1, options),
+    ):
+        with pytest.raises(ValueError, match=r"64 high and 32 wide.*Set identity_weight to 0"):
+            call()
+    alike = cosine_similarity(lambda image: image.mean((2, 3)))
+    [step] = paint(generator, ws, before, after, options, identity=alike)
+    assert step.ws.isfinite().all()
 
 
 def test_without_a_segmenter_it_says_what_to_do(ws, labels, edited) -> None:
