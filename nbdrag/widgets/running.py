@@ -73,7 +73,16 @@ class Running(State):
             )
             # Its first step waits for the lock. Whoever sees the runner may wait for its end.
             runner.start()
-            self.runner, self.method, self.progress = runner, wish.method, None
+            self.runner, self.method = runner, wish.method
+            self.progress = Progress(
+                step=0,
+                max_steps=limit_of(wish),
+                loss=None,
+                distances=[],
+                agreement=None,
+                outside=None,
+                steps_per_s=None,
+            )
             self._stop_asked, self._is_kept, self._next = False, True, None
             self.status = Status(level="busy", text=text)
 
@@ -143,7 +152,7 @@ class Running(State):
                 self.work.points = tuple((x, y, *pair[2:]) for (x, y), pair in both)
             self.progress = Progress(
                 step=step.index,
-                max_steps=int(wish.options["max_steps"] or 0),
+                max_steps=limit_of(wish),
                 loss=step.loss,
                 distances=step.distances.tolist() if isinstance(step, DragStep) else [],
                 agreement=step.agreement if isinstance(step, PaintStep) else None,
@@ -215,3 +224,8 @@ class Running(State):
         elif outcome.reason == "done":
             text = "Every handle is at its target already; move a target."
             self.status = Status(level="info", text=text)
+
+
+def limit_of(wish: Wish) -> int:
+    """How many steps an edit may take; 0 if any number."""
+    return int(wish.options["max_steps"] or 0)

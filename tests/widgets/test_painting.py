@@ -216,6 +216,20 @@ def test_the_edit_is_what_paint_does(paintable: Session) -> None:
     assert paintable.status.level == "info"
 
 
+def test_how_many_steps_there_will_be_is_told_before_the_first(paintable: Session) -> None:
+    paintable.paint_labels(brush())
+    seen: list[tuple[int, int]] = []
+
+    def note() -> None:
+        if paintable.running and paintable.progress is not None:
+            seen.append((paintable.progress.step, paintable.progress.max_steps))
+
+    paintable.listen(Listener(on_change=note))
+    paintable.start_paint()
+    finish(paintable)
+    assert seen[0] == (0, 3)
+
+
 def test_an_edit_that_is_stopped_is_kept_as_far_as_it_got(paintable: Session) -> None:
     paintable.set_paint_options(PATIENT)
     paintable.paint_labels(brush(1))

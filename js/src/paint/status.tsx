@@ -24,9 +24,7 @@ export function Status({ painter }: { painter: Painter }): JSX.Element {
 
 function progress(state: WidgetState): string {
   const step = shownStep(state);
-  const { snapshot } = state;
-  const limit = snapshot?.method === "paint" ? snapshot.paint_options.max_steps : null;
-  const most = snapshot?.progress?.max_steps ?? limit;
+  const most = state.snapshot?.progress?.max_steps;
   if (step === 0) return "";
   return most ? `step ${step} / ${most}` : `step ${step}`;
 }
