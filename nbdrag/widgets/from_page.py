@@ -126,6 +126,8 @@ class MovePart(Asked, tag="move_part"):
     centre comes from, if that is one of these parts. What they uncover is filled from the parts
     beside it, ring by ring: a pixel takes the label above it, or else to its left, to its right,
     below it, whichever the ring before has first.
+
+    With `mirror` the same is then done to those parts' `mirrored` that aren't among them, with -`dx`.
     """
 
     parts: Annotated[list[Part], Meta(min_length=1, max_length=MAX_PART + 1)]
@@ -133,6 +135,7 @@ class MovePart(Asked, tag="move_part"):
     dy: Coordinate
     scale_x: Annotated[float, Meta(ge=0.01, le=100)] = 1.0
     scale_y: Annotated[float, Meta(ge=0.01, le=100)] = 1.0
+    mirror: bool = False
 
 
 class EditLabels(Asked, tag="edit_labels"):

@@ -53,20 +53,31 @@ def painted(
     return labels
 
 
-def moved(labels: LabelArray, move: MovePart, count: int) -> LabelArray:
-    """A new part map: with some of its `count` parts moved and scaled; see `MovePart`.
+def moved(labels: LabelArray, move: MovePart, mirrored: Sequence[int]) -> LabelArray:
+    """A new part map: with some of its parts moved and scaled; see `MovePart` and `painted`.
 
     Raises
     ------
     ValueError
         If there is no such part in the map, or no other beside those that move.
     """
-    moving = np.isin(labels, [check_part(part, count) for part in move.parts])
-    if not moving.any():
+    parts = {check_part(part, len(mirrored)) for part in move.parts}
+    halves = [(parts, move.dx)]
+    if move.mirror:
+        halves.append(({mirrored[part] for part in parts} - parts, -move.dx))
+    if not any(np.isin(labels, [*half]).any() for half, _ in halves):
         raise ValueError("nothing here is of the parts that are to move; paint them first.")
+    for half, dx in halves:
+        labels = _moved(labels, np.isin(labels, [*half]), dx, move)
+    return labels
+
+
+def _moved(labels: LabelArray, moving: MaskArray, dx: float, move: MovePart) -> LabelArray:
+    if not moving.any():
+        return labels
     height, width = labels.shape
     rows, columns = moving.nonzero()
-    source_x = _source(columns, width, move.dx, move.scale_x)
+    source_x = _source(columns, width, dx, move.scale_x)
     source_y = _source(rows, height, move.dy, move.scale_y)
     # What comes from outside the picture comes from nowhere.
     within = (source_y >= 0)[:, None] & (source_x >= 0)

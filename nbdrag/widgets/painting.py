@@ -69,12 +69,11 @@ class Painting(Running):
 
     def paint_labels(self, stroke: PaintLabels) -> None:
         """Put a stroke on the part map."""
-        mirrored = rasters.mirrors([part.name for part in self.parts])
-        self._paint(lambda now: rasters.painted(now.edited, now.original, stroke, mirrored))
+        self._paint(lambda now: rasters.painted(now.edited, now.original, stroke, self._mirrored))
 
     def move_part(self, move: MovePart) -> None:
         """Move and scale parts, as one stroke."""
-        self._paint(lambda now: rasters.moved(now.edited, move, len(self.parts)))
+        self._paint(lambda now: rasters.moved(now.edited, move, self._mirrored))
 
     def set_labels(self, labels: ArrayLike) -> None:
         """Paint the whole part map at once, as one stroke."""
@@ -131,6 +130,11 @@ class Painting(Running):
         self._follow_soon.wait()
 
     # ------------------------------------------------------------------------------------- inside
+
+    @property
+    def _mirrored(self) -> list[int]:
+        """For each part that of the other side."""
+        return rasters.mirrors([part.name for part in self.parts])
 
     def _paint(self, stroke: Callable[[PartMap], LabelArray]) -> None:
         with self.lock:

@@ -186,12 +186,12 @@ def test_moving_is_what_it_says(
 ) -> None:
     labels = noise(seed)
     asked = move(sorted(parts), dx=dx, dy=dy, scale_x=scale_x, scale_y=scale_y)
-    assert np.array_equal(moved(labels, asked, 7), plainly_moved(labels, asked))
+    assert np.array_equal(moved(labels, asked, MIRRORED), plainly_moved(labels, asked))
 
 
 def test_a_part_moved_by_nothing_stays() -> None:
     labels = noise(3)
-    assert np.array_equal(moved(labels, move([1, 4]), 7), labels)
+    assert np.array_equal(moved(labels, move([1, 4]), MIRRORED), labels)
 
 
 def test_a_part_moves_by_whole_pixels_and_leaves_no_hole() -> None:
@@ -201,7 +201,7 @@ def test_a_part_moves_by_whole_pixels_and_leaves_no_hole() -> None:
     expected = np.zeros(SIZE, np.uint8)
     expected[6:] = 2
     expected[3:7, 7:9] = 1
-    assert np.array_equal(moved(labels, move([1], dx=3, dy=-1), 7), expected)
+    assert np.array_equal(moved(labels, move([1], dx=3, dy=-1), MIRRORED), expected)
 
 
 def test_a_part_grows_about_its_centre() -> None:
@@ -209,7 +209,7 @@ def test_a_part_grows_about_its_centre() -> None:
     labels[4:8, 4:6] = 1
     expected = np.zeros(SIZE, np.uint8)
     expected[2:10, 4:6] = 1
-    assert np.array_equal(moved(labels, move([1], scale_y=2), 7), expected)
+    assert np.array_equal(moved(labels, move([1], scale_y=2), MIRRORED), expected)
 
 
 def test_a_hole_takes_the_nearest_label_that_is_known() -> None:
@@ -227,11 +227,29 @@ def test_a_hole_takes_the_nearest_label_that_is_known() -> None:
         assert found[row, column] in candidates
 
 
+def test_with_the_mirror_both_sides_move_apart_as_far_as_they_are_there() -> None:
+    left, right = NAMES.index("left_eye"), NAMES.index("right_eye")
+    one, both = noise(1), noise(1)
+    for part, dx in ((left, 2), (right, -2)):
+        one = moved(one, move([part], dx=dx, dy=1, scale_x=1.5), MIRRORED)
+    asked = MovePart(id=1, parts=[left], dx=2, dy=1, scale_x=1.5, mirror=True)
+    assert np.array_equal(moved(both, asked, MIRRORED), one)
+    without = np.where(both == right, 0, both)
+    assert np.array_equal(
+        moved(without, asked, MIRRORED),
+        moved(without, move([left], dx=2, dy=1, scale_x=1.5), MIRRORED),
+    )
+    together = MovePart(id=1, parts=[left, right], dx=2, dy=0, mirror=True)
+    assert np.array_equal(
+        moved(both, together, MIRRORED), moved(both, move([left, right], dx=2), MIRRORED)
+    )
+
+
 def test_where_nothing_else_is_nothing_moves() -> None:
     with pytest.raises(ValueError, match="nothing is left to fill their place"):
-        moved(np.ones(SIZE, np.uint8), move([1], dx=3), 7)
+        moved(np.ones(SIZE, np.uint8), move([1], dx=3), MIRRORED)
     with pytest.raises(ValueError, match="nothing here is of the parts"):
-        moved(np.ones(SIZE, np.uint8), move([2], dx=3), 7)
+        moved(np.ones(SIZE, np.uint8), move([2], dx=3), MIRRORED)
 
 
 # ---------------------------------------------------------------------------------- what is refused
@@ -244,7 +262,7 @@ def test_unknown_parts_are_refused() -> None:
     with pytest.raises(ValueError, match="says no part to paint"):
         painted(labels, labels, stroke("fill", part=None), MIRRORED)
     with pytest.raises(ValueError, match="part is 9"):
-        moved(labels, move([1, 9]), 7)
+        moved(labels, move([1, 9]), MIRRORED)
 
 
 @pytest.mark.parametrize(

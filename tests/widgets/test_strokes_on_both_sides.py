@@ -47,12 +47,14 @@ def examples() -> list[dict[str, Any]]:
     ]
     strokes += [
         {"kind": "move_part", "parts": parts, "dx": dx, "dy": dy, "scale_x": sx, "scale_y": sy}
+        | {"mirror": mirror}
         for parts, dx, dy, sx, sy in (
             ([1], 3, -2, 1, 1),
             ([2, 4], 0.5, 1.25, 1.3, 0.8),
             ([3], -30, 0, 1, 1),
             ([0, 1, 2, 3], 1, 1, 0.5, 0.5),
         )
+        for mirror in (False, True)
     ]
     return [
         {
@@ -69,7 +71,7 @@ def examples() -> list[dict[str, Any]]:
 def done(labels: LabelArray, original: LabelArray, stroke: dict[str, Any]) -> LabelArray:
     fields = {key: value for key, value in stroke.items() if key != "kind"} | {"id": 1}
     if stroke["kind"] == "move_part":
-        return moved(labels, msgspec.convert(fields, MovePart), len(MIRRORED))
+        return moved(labels, msgspec.convert(fields, MovePart), MIRRORED)
     return painted(labels, original, msgspec.convert(fields, PaintLabels), MIRRORED)
 
 

@@ -16,7 +16,7 @@ import type { Point } from "../shared/viewport";
 import { KEYS } from "./keys";
 import { boxOf, type MoveStroke } from "./labels";
 import type { Session } from "./session";
-import { isPaintable, mirrors, type PainterState, shownMap, shownScales } from "./store";
+import { isPaintable, type PainterState, shownMap, shownScales } from "./store";
 
 export type Tool = "brush" | "eraser" | "lasso" | "fill" | "line" | "pick" | "move";
 
@@ -110,22 +110,11 @@ export function movedParts({ part, along }: ViewState): number[] {
   return [part, ...along];
 }
 
-/** Moves of the chosen parts, and with `mirror` of those of the other side. */
-export function movesOf({ session, view }: Chosen, by: Partial<MoveStroke>): MoveStroke[] {
-  const parts = movedParts(view.get());
-  const mirrored = mirrors(session.store.get());
-  const others = parts.map((part) => mirrored[part] ?? part).filter((one) => !parts.includes(one));
-  const move: MoveStroke = {
-    kind: "move_part",
-    parts,
-    dx: 0,
-    dy: 0,
-    scale_x: 1,
-    scale_y: 1,
-    ...by,
-  };
-  if (!view.get().mirror || others.length === 0) return [move];
-  return [move, { ...move, parts: others, dx: -move.dx }];
+/** A move of the chosen parts, and with `mirror` of those of the other side. */
+export function moveOf({ view }: Pick<Painter, "view">, by: Partial<MoveStroke>): MoveStroke {
+  const { mirror } = view.get();
+  const still = { dx: 0, dy: 0, scale_x: 1, scale_y: 1 };
+  return { kind: "move_part", parts: movedParts(view.get()), ...still, mirror, ...by };
 }
 
 function ownCommands(session: Session, view: Painter["view"]) {
@@ -143,8 +132,8 @@ function ownCommands(session: Session, view: Painter["view"]) {
       () => {
         const map = shownMap(store.get());
         if (map === null || boxOf(map, movedParts(view.get())) === null) return;
-        session.showStrokes(movesOf({ session, view }, { scale_x: by, scale_y: by }));
-        session.endStrokes(true);
+        session.showStroke(moveOf({ view }, { scale_x: by, scale_y: by }));
+        session.endStroke(true);
       },
       when((state) => isPaintable(state) && view.get().tool === "move"),
     );

@@ -7,7 +7,7 @@
 import { createGestures, type Gesture, type Gestures, type Press } from "../shared/gestures";
 import { isEditable, isRunning } from "../shared/store";
 import { clamp, distance, type Point } from "../shared/viewport";
-import { choosePart, movedParts, movesOf, type Painter } from "./editor";
+import { choosePart, movedParts, moveOf, type Painter } from "./editor";
 import { type Box, boxOf, type PaintStroke, type PartMap, partAt } from "./labels";
 import { type PainterState, shownMap } from "./store";
 
@@ -72,8 +72,8 @@ export function closeLasso(painter: Painter, erases = false): void {
   const { corners } = view.get();
   view.dispatch({ corners: [] });
   if (corners.length < 3) return;
-  session.showStrokes([stroke(painter, erases ? "lasso_eraser" : "lasso", corners)]);
-  session.endStrokes(true);
+  session.showStroke(stroke(painter, erases ? "lasso_eraser" : "lasso", corners));
+  session.endStroke(true);
 }
 
 function stroke(
@@ -97,7 +97,7 @@ function followHand(painter: Painter, { at: pressed, erases }: Press): Gesture {
   const { session, view } = painter;
   const tool = erases || view.get().tool === "eraser" ? "eraser" : "brush";
   let path: readonly Point[] = [pressed];
-  const show = () => session.showStrokes([stroke(painter, tool, path)]);
+  const show = () => session.showStroke(stroke(painter, tool, path));
   show();
   return {
     move(at) {
@@ -106,16 +106,16 @@ function followHand(painter: Painter, { at: pressed, erases }: Press): Gesture {
       path = [...path, at];
       show();
     },
-    end: session.endStrokes,
+    end: session.endStroke,
   };
 }
 
 function drawLine(painter: Painter, { at: pressed, erases }: Press): Gesture {
   const { session } = painter;
   const show = (at: Point) =>
-    session.showStrokes([stroke(painter, erases ? "eraser" : "brush", [pressed, at])]);
+    session.showStroke(stroke(painter, erases ? "eraser" : "brush", [pressed, at]));
   show(pressed);
-  return { move: show, end: session.endStrokes };
+  return { move: show, end: session.endStroke };
 }
 
 /** Drawn in one go; or a click, which is the first corner, or the next, or closes the outline. */
@@ -139,10 +139,10 @@ function drawLasso(painter: Painter, { at: pressed, reach, erases }: Press): Ges
       drawn ||= distance(at, pressed) > reach / 2;
       if (!drawn) return;
       if (corners.length > 0) view.dispatch({ corners: [...corners, at] });
-      else session.showStrokes([stroke(painter, tool, path)]);
+      else session.showStroke(stroke(painter, tool, path));
     },
     end(released) {
-      if (drawn && corners.length === 0) session.endStrokes(released && path.length > 2);
+      if (drawn && corners.length === 0) session.endStroke(released && path.length > 2);
       else if (!released) view.dispatch({ corners });
       else if (!drawn) view.dispatch({ corners: [...corners, pressed] });
     },
@@ -151,8 +151,8 @@ function drawLasso(painter: Painter, { at: pressed, reach, erases }: Press): Ges
 
 function fill(painter: Painter, at: Point): null {
   const { session } = painter;
-  session.showStrokes([stroke(painter, "fill", [at])]);
-  session.endStrokes(true);
+  session.showStroke(stroke(painter, "fill", [at]));
+  session.endStroke(true);
   return null;
 }
 
@@ -179,9 +179,9 @@ function moveParts(painter: Painter, [x, y]: Point): Gesture {
       // By whole pixels: a part keeps its shape.
       const [dx, dy] = [Math.round(toX - x), Math.round(toY - y)];
       moved = dx !== 0 || dy !== 0;
-      session.showStrokes(movesOf(painter, { dx, dy }));
+      session.showStroke(moveOf(painter, { dx, dy }));
     },
-    end: (released) => session.endStrokes(released && moved),
+    end: (released) => session.endStroke(released && moved),
   };
 }
 
@@ -228,8 +228,8 @@ function scaleParts(painter: Painter, box: Box, [gx, gy]: Grip, pressed: Point):
       const scale_x = corner ? both : gx === 0 ? 1 : ratio(at[0], pressed[0], centre[0]);
       const scale_y = corner ? both : gy === 0 ? 1 : ratio(at[1], pressed[1], centre[1]);
       scaled = scale_x !== 1 || scale_y !== 1;
-      session.showStrokes(movesOf(painter, { scale_x, scale_y }));
+      session.showStroke(moveOf(painter, { scale_x, scale_y }));
     },
-    end: (released) => session.endStrokes(released && scaled),
+    end: (released) => session.endStroke(released && scaled),
   };
 }

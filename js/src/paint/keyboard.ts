@@ -3,7 +3,7 @@
 import type { OwnKeys } from "../shared/keyboard";
 import { arrow } from "../shared/keys";
 import { isEditable } from "../shared/store";
-import { choosePart, movesOf, type Painter } from "./editor";
+import { choosePart, moveOf, type Painter } from "./editor";
 import { closeLasso } from "./gestures";
 import { shownMap } from "./store";
 
@@ -19,7 +19,7 @@ export function ownKeys(painter: Painter): OwnKeys {
     const state = session.store.get();
     if (!isEditable(state) || shownMap(state) === null) return;
     moving = { dx: (moving?.dx ?? 0) + x, dy: (moving?.dy ?? 0) + y };
-    session.showStrokes(movesOf(painter, moving));
+    session.showStroke(moveOf(painter, moving));
     clearTimeout(rest);
     rest = setTimeout(finish, REST_MS);
   };
@@ -28,7 +28,7 @@ export function ownKeys(painter: Painter): OwnKeys {
     if (moving === null) return;
     clearTimeout(rest);
     moving = null;
-    session.endStrokes(true);
+    session.endStroke(true);
   };
 
   return {

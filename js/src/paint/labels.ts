@@ -28,7 +28,7 @@ export function withStroke(
   stroke: Stroke,
   mirrored: readonly number[],
 ): PartMap {
-  if (stroke.kind === "move_part") return moved(map, stroke);
+  if (stroke.kind === "move_part") return movedOnBothSides(map, stroke, mirrored);
   const erases = stroke.tool === "eraser" || stroke.tool === "lasso_eraser";
   const part = stroke.part ?? 0;
   const { path } = stroke;
@@ -71,6 +71,14 @@ export function hangingTogether({ width, height, labels }: PartMap, [x, y]: Poin
     if (at < labels.length - width) ahead.push(at + width);
   }
   return found;
+}
+
+function movedOnBothSides(map: PartMap, move: MoveStroke, mirrored: readonly number[]): PartMap {
+  const once = moved(map, move);
+  if (!move.mirror) return once;
+  const others = move.parts.map((part) => mirrored[part] ?? part);
+  const parts = others.filter((part) => !move.parts.includes(part));
+  return moved(once, { ...move, parts, dx: -move.dx });
 }
 
 /** The map with parts moved and scaled about the centre of the box around them. */

@@ -15,10 +15,10 @@ import type { Stroke } from "./labels";
 import { EMPTY, type Event, type PainterState, reduce, type Scales, shownScales } from "./store";
 
 export interface Session extends WidgetSession<PainterState, Event> {
-  /** Shows strokes that are being drawn; those shown before them are dropped. */
-  showStrokes(strokes: readonly Stroke[]): void;
-  /** Sends the shown strokes, or drops them. */
-  endStrokes(keep: boolean): void;
+  /** Shows a stroke that is being drawn, in place of the one shown before it. */
+  showStroke(stroke: Stroke): void;
+  /** Sends the shown stroke, or drops it. */
+  endStroke(keep: boolean): void;
   /** Moves a slider, at once on the page; the kernel gets the newest of all its places. */
   slide(name: string, scale: number): void;
   /** All sliders back to 0. */
@@ -29,7 +29,7 @@ export function openSession(model: Model): Session {
   const store = createStore(EMPTY, reduce);
   const { dispatch } = store;
   let revision = 0;
-  let drawing: { revision: number; strokes: readonly Stroke[] } | null = null;
+  let drawing: { revision: number; stroke: Stroke } | null = null;
   /** Maps are decompressed one after the other, so that the newest stays. */
   let arriving: Promise<void> = Promise.resolve();
   /** The revision of the newest places of the sliders that were sent. */
@@ -105,21 +105,16 @@ export function openSession(model: Model): Session {
 
   return {
     ...widget,
-    showStrokes(strokes) {
-      drawing ??= { revision: ++revision, strokes };
-      drawing.strokes = strokes;
+    showStroke(stroke) {
+      drawing = { revision: drawing?.revision ?? ++revision, stroke };
       dispatch({ kind: "stroke", ...drawing });
     },
-    async endStrokes(keep) {
+    async endStroke(keep) {
       if (drawing === null) return;
-      const { revision: mine, strokes } = drawing;
+      const { revision: mine, stroke } = drawing;
       drawing = null;
-      if (!keep) return settle(mine, false);
-      const answers = await Promise.all(strokes.map((stroke) => widget.ask(request(stroke))));
-      settle(
-        mine,
-        answers.every((answer) => answer !== null),
-      );
+      const answer = keep ? await widget.ask(request(stroke)) : null;
+      settle(mine, answer !== null);
     },
     slide(name, scale) {
       const { [name]: _, ...others } = shownScales(store.get());

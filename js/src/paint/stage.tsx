@@ -96,7 +96,7 @@ function Overlay({ painter, shown, names }: OverlayProps): JSX.Element | null {
   const at = (point: Point) => toStage(viewport, point);
   const cursor = own.crosshair?.at ?? own.hover;
   const radius = painter.radius() * viewport.scale;
-  const drawn = state.strokes.at(-1)?.strokes[0];
+  const drawn = state.strokes.at(-1)?.stroke;
   const brushes = own.tool === "brush" || own.tool === "eraser" || own.tool === "line";
   const under = map && cursor && partAt(map, cursor);
   const mirrored = own.mirror && cursor && at([painter.imageSize().width - cursor[0], cursor[1]]);

@@ -21,8 +21,7 @@ export interface Known {
 
 export interface StrokeUnderWay {
   readonly revision: number;
-  /** A mirrored move is two. */
-  readonly strokes: readonly Stroke[];
+  readonly stroke: Stroke;
   /** The version of the first map that has it; null until the kernel has answered. */
   readonly version: number | null;
 }
@@ -48,7 +47,7 @@ export type Event =
   | WidgetEvent
   | { kind: "parts"; parts: readonly PaintedPart[] }
   | { kind: "labels"; original: boolean; known: Known }
-  | { kind: "stroke"; revision: number; strokes: readonly Stroke[] }
+  | { kind: "stroke"; revision: number; stroke: Stroke }
   | { kind: "stroke-settled"; revision: number; ok: boolean }
   | { kind: "sliders"; sliders: readonly Slider[] }
   | { kind: "slide"; revision: number; scales: Scales }
@@ -75,9 +74,9 @@ export function reduce(state: PainterState, event: Event): PainterState {
         event.original ? { ...state, original: event.known } : { ...state, edited: event.known },
       );
     case "stroke": {
-      const { revision, strokes } = event;
-      const others = state.strokes.filter((stroke) => stroke.revision !== revision);
-      return { ...state, strokes: [...others, { revision, strokes, version: null }] };
+      const { revision, stroke } = event;
+      const others = state.strokes.filter((under) => under.revision !== revision);
+      return { ...state, strokes: [...others, { revision, stroke, version: null }] };
     }
     case "stroke-settled":
       return settleStroke(state, event.revision, event.ok);
@@ -135,9 +134,10 @@ export function shownMap(state: PainterState): PartMap | null {
   if (edited === null) return null;
   const original = state.original?.map ?? edited.map;
   const mirrored = mirrors(state);
-  return strokes
-    .flatMap((under) => under.strokes)
-    .reduce((map, stroke) => withStroke(map, original, stroke, mirrored), edited.map);
+  return strokes.reduce(
+    (map, { stroke }) => withStroke(map, original, stroke, mirrored),
+    edited.map,
+  );
 }
 
 /** For each part that of the other side. */

@@ -235,6 +235,8 @@ export interface PaintLabels {
  * centre comes from, if that is one of these parts. What they uncover is filled from the parts
  * beside it, ring by ring: a pixel takes the label above it, or else to its left, to its right,
  * below it, whichever the ring before has first.
+ *
+ * With `mirror` the same is then done to those parts' `mirrored` that aren't among them, with -`dx`.
  */
 export interface MovePart {
   kind: "move_part";
@@ -244,6 +246,7 @@ export interface MovePart {
   dy: number;
   scale_x?: number;
   scale_y?: number;
+  mirror?: boolean;
 }
 
 /** restore: the original part map again, as one stroke. */

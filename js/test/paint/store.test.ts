@@ -31,7 +31,7 @@ const dab: Stroke = {
   path: [[2.5, 2.5]],
   mirror: false,
 };
-const drawn: Event = { kind: "stroke", revision: 1, strokes: [dab] };
+const drawn: Event = { kind: "stroke", revision: 1, stroke: dab };
 const settled = (ok: boolean): Event => ({ kind: "stroke-settled", revision: 1, ok });
 
 const at = (state: PainterState) => {
