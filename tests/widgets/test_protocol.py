@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nbdrag.widgets.from_kernel import Reply, Status, encode
 from nbdrag.widgets.from_page import ProtocolError, Request, decode
-from nbdrag.widgets.typescript import main, typescript
+from nbdrag.widgets.typescript import BATCH, main, typescript
 
 GENERATED = Path(__file__).parents[2] / "js/src/shared/protocol.gen.ts"
 
@@ -25,10 +25,20 @@ def test_typescript_is_up_to_date() -> None:
     )
 
 
+def test_typescript_of_the_batch_is_up_to_date() -> None:
+    written = GENERATED.parents[1] / "batch" / "protocol.gen.ts"
+    assert written.read_text() == typescript(BATCH), (
+        "run `python -m nbdrag.widgets.protocol --typescript batch > js/src/batch/protocol.gen.ts`"
+    )
+
+
 def test_typescript_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--typescript"]) == 0
     assert capsys.readouterr().out == typescript()
+    assert main(["--typescript", "batch"]) == 0
+    assert capsys.readouterr().out == typescript(BATCH)
     assert main([]) == 2
+    assert main(["--typescript", "all"]) == 2
     assert "usage" in capsys.readouterr().err
 
 

@@ -25,12 +25,15 @@ class Latents(NamedTuple):
     ws : Tensor, shape [N, num_ws, w_dim]
     problems : list of Problem
         Those that couldn't be had, and aren't among the others.
+    strengths : Tensor, shape [N], or None
+        How much of the edit each gets, where that isn't up to the direction.
     """
 
     indices: list[int]
     keys: list[str]
     ws: Tensor
     problems: list[Problem]
+    strengths: Tensor | None = None
 
     @property
     def looked_at(self) -> int:
@@ -80,13 +83,14 @@ class Held(Source):
 
     def read(self, generator: Generator, start: int, stop: int) -> Latents:
         """Give those from `start` to `stop`."""
-        indices, keys, ws, problems = self.latents
+        indices, keys, ws, problems, strengths = self.latents
         here = [i for i, index in enumerate(indices) if start <= index < stop]
         return Latents(
             [indices[i] for i in here],
             [keys[i] for i in here],
             ws[here].to(generator.w_avg),
             [problem for problem in problems if start <= problem.index < stop],
+            None if strengths is None else strengths[here],
         )
 
 

@@ -37,8 +37,8 @@ LARGEST_MICRO_BATCH = 64
 class Direction(Protocol):
     """An edit for any latent."""
 
-    def apply(self, ws: Tensor) -> Tensor:
-        """Edit latents [N, num_ws, w_dim]."""
+    def apply(self, ws: Tensor, *, alphas: Tensor | None = None) -> Tensor:
+        """Edit latents [N, num_ws, w_dim]; with strengths [N] that somebody else has chosen."""
 
     def strengths(self, ws: Tensor) -> Tensor:
         """How much of the edit each gets, [N]."""
@@ -136,8 +136,12 @@ def edited(job: Job, maker: Maker, latents: Latents) -> tuple[list[Edited], list
     ws = latents.ws
     pixels: Any = [None] * len(ws)
     with generator_lock(maker.generator), torch.no_grad():
-        strengths = job.direction.strengths(ws)
-        ws = job.direction.apply(ws)
+        if latents.strengths is None:
+            strengths = job.direction.strengths(ws)
+            ws = job.direction.apply(ws)
+        else:
+            strengths = latents.strengths
+            ws = job.direction.apply(ws, alphas=strengths)
         good = ws.flatten(1).sum(1).isfinite()
         if job.sink.wants_pictures:
             images = maker.make(ws)

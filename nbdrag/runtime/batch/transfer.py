@@ -177,9 +177,11 @@ class Steady:
     vector: EditVector
     strength: float
 
-    def apply(self, ws: Tensor) -> Tensor:
+    def apply(self, ws: Tensor, *, alphas: Tensor | None = None) -> Tensor:
         """Edit latents [N, num_ws, w_dim]."""
-        return self.vector.apply(ws, self.strength)
+        if alphas is None:
+            return self.vector.apply(ws, self.strength)
+        return ws + alphas.to(ws)[:, None, None] * self.vector.delta.to(ws)
 
     def strengths(self, ws: Tensor) -> Tensor:
         """The same for each, [N]."""
