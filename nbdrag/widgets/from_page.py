@@ -127,7 +127,7 @@ class MovePart(Asked, tag="move_part"):
     beside it, ring by ring: a pixel takes the label above it, or else to its left, to its right,
     below it, whichever the ring before has first.
 
-    With `mirror` the same is then done to those parts' `mirrored` that aren't among them, with -`dx`.
+    With `mirror` the same is then done, with -`dx`, to their `mirrored` that aren't among them.
     """
 
     parts: Annotated[list[Part], Meta(min_length=1, max_length=MAX_PART + 1)]

@@ -236,7 +236,7 @@ export interface PaintLabels {
  * beside it, ring by ring: a pixel takes the label above it, or else to its left, to its right,
  * below it, whichever the ring before has first.
  *
- * With `mirror` the same is then done to those parts' `mirrored` that aren't among them, with -`dx`.
+ * With `mirror` the same is then done, with -`dx`, to their `mirrored` that aren't among them.
  */
 export interface MovePart {
   kind: "move_part";
