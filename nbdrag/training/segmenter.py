@@ -9,6 +9,9 @@ looks up their features: those of every block, enlarged by repeated doubling, at
 Some channels vary twenty times as much as others (toonfaces-128); one step size suits them all
 once each has mean 0 and deviation 1. That is linear, so in the end it goes into the first layer.
 
+With so few pictures a classifier could rely on a channel that happens to tell two parts apart in
+these. So noise is added to the features while it learns, and it has to look at many channels.
+
 References
 ----------
 Zhang et al., DatasetGAN, CVPR 2021, Sec. 3; Ling et al., EditGAN, NeurIPS 2021, Eq. 9-10, A.3.
@@ -46,6 +49,7 @@ def train(
     steps: int = 2500,
     batch: int = 2048,
     rate: float = 1e-3,
+    noise: float = 0.6,
     seed: int = 0,
     log_every: int = 500,
 ) -> Segmenter:
@@ -63,8 +67,10 @@ def train(
         Pixels in a step. The papers draw 64, for which a step costs hardly less.
     rate : float
         First step size.
+    noise : float
+        Deviation of what is added to the features, in units of theirs.
     seed : int
-        Of the first weights and of the pixels that are drawn.
+        Of the first weights, of the pixels that are drawn and of the noise.
     log_every : int
         Steps from one line of progress to the next; 0 for none.
 
@@ -95,6 +101,7 @@ def train(
         optimiser.param_groups[0]["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / steps))
         drawn = pixels.draw(batch, rng)
         x = (pixels.features(drawn) - mean) / deviation
+        x = x + noise * torch.randn(x.shape, generator=rng)
         logits = member_logits(segmenter, x)
         truth = pixels.labels[drawn].long()
         # Every member learns to be right on its own.
@@ -247,6 +254,7 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=2)
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--batch", type=int, default=2048)
+    parser.add_argument("--noise", type=float, default=0.6)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
@@ -268,7 +276,8 @@ def train_from_folder(arguments: argparse.Namespace) -> None:
 
     examples = read_examples(arguments.folder, generator, embed)
     chosen: dict[str, Any] = {
-        name: getattr(arguments, name) for name in ("hidden", "members", "steps", "batch", "seed")
+        name: getattr(arguments, name)
+        for name in ("hidden", "members", "steps", "batch", "noise", "seed")
     }
     segmenter = train(generator, examples, **{**chosen, "hidden": tuple(chosen["hidden"])})
     training = {"examples": len(examples.ws), **chosen}

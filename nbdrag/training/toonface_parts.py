@@ -5,18 +5,25 @@
     python -m nbdrag.training.toonface_parts evaluate toonfaces-128
 
 With another generator a person would sit down and paint sixteen part maps. Here the labeller does
-that, a network trained on renders; it labels what the generator drew, artefacts and all.
+that, a network trained on renders; it labels what the generator drew, artefacts and all. Which
+sixteen is chosen as that person would: many are looked at, and those taken that show most of what
+is rarely seen, such as ears. Half are samples and half are renders that were embedded, since
+latents that projection or an edit finds lie elsewhere than random ones, and make other features.
 
 The segmenter is then compared with the labeller, on samples that it wasn't trained on, and with
-the truth, which renders come with: these are embedded first, and the labels are those of what the
-generator makes of them. What is lost there may be the segmenter's fault or the embedding's; so the
-labeller's labels of the embedded pictures are compared with the truth, too.
+the truth, which renders come with: others than those it was trained on are embedded, and the labels
+are those of what the generator makes of them. What is lost there may be the segmenter's fault or
+the embedding's; so the labeller's labels of the embedded pictures are compared with the truth, too.
+
+Embedding takes most of the time, half a minute for a picture. What was found lies in --work, and is
+found there the next time.
 """  # noqa: E501
 
 from __future__ import annotations
 
 import argparse
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -32,27 +39,79 @@ from nbdrag.generators.sheet import tiled
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import ZOO, load_generator
 from nbdrag.metrics import part_ious, peak_signal_to_noise
-from nbdrag.projection.optimize import project
+from nbdrag.projection.optimize import ProjectOptions, project
 from nbdrag.toonfaces.labeller import load_labeller
 from nbdrag.training.examples import Examples, write_examples
 
 PARTS = tuple(Part(*pair) for pair in toonfaces.PART_COLOURS.items())
-EXAMPLES_SEED, HELD_OUT_SEED, RENDERS_SEED = 0, 1_000_000, 2_000_000
+EXAMPLES_SEED, HELD_OUT_SEED, RENDERS_SEED, EMBEDDED_SEED = 0, 1_000_000, 2_000_000, 3_000_000
+CANDIDATES = 64  # samples, and as many renders, that the examples are chosen from
+EMBEDDING = ProjectOptions(max_steps=1000)
 BATCH = 16
 
 
-def draw(generator: Generator, count: int) -> Examples:
-    """Make pictures and label them.
+@torch.no_grad()
+def draw(generator: Generator, count: int, work: Path, candidates: int = CANDIDATES) -> Examples:
+    """Make pictures and label them: half are samples, the others embedded renders."""
+    label = load_labeller().labels
+    mixed = mixtures(generator, candidates)
+    pictures = torch.cat([generator.synthesis(w[None]).image for w in mixed])
+    mixed = mixed[telling(label(pictures.clamp(-1, 1)), count - count // 2)]
+    rendered = render(generator, candidates, EMBEDDED_SEED)
+    chosen = rendered.image[telling(rendered.labels, count // 2)]
+    ws = torch.cat([mixed, embedded(generator, chosen, work)])
+    pictures = torch.cat([generator.synthesis(w[None]).image for w in ws])
+    return Examples(ws, label(pictures.clamp(-1, 1)), PARTS)
 
-    Every picture mixes the styles of two samples at random, row by row of ws: editing leaves W for
-    W+, and so do embedded pictures, and there the segmenter has to know its way, too.
+
+def mixtures(generator: Generator, count: int) -> Tensor:
+    """Latents that mix the styles of two samples at random, row by row.
+
+    Editing leaves W for W+, and there the segmenter has to know its way, too.
     """
     one, other = samples(generator, 2 * count, EXAMPLES_SEED, 1.0).chunk(2)
     rng = torch.Generator().manual_seed(EXAMPLES_SEED)
-    ws = torch.where(torch.rand(*one.shape[:2], 1, generator=rng) < 0.5, one, other)
-    with torch.no_grad():
-        pictures = torch.cat([generator.synthesis(w[None]).image for w in ws])
-    return Examples(ws, load_labeller().labels(pictures.clamp(-1, 1)), PARTS)
+    return torch.where(torch.rand(*one.shape[:2], 1, generator=rng) < 0.5, one, other)
+
+
+def telling(labels: Tensor, count: int) -> list[int]:
+    """Which part maps [N, H, W] to choose so that every part is seen.
+
+    One after another: that which adds most to the sum over the parts of log(1 + pixels seen).
+    A pixel of an ear counts for much while there are few of them.
+    """
+    pixels = torch.stack([torch.bincount(x.flatten(), minlength=len(PARTS)) for x in labels])
+    chosen: list[int] = []
+    seen = torch.zeros(len(PARTS))
+    for _ in range(count):
+        gain = ((1 + seen + pixels) / (1 + seen)).log().sum(1)
+        gain[chosen] = -1
+        chosen.append(int(gain.argmax()))
+        seen = seen + pixels[chosen[-1]]
+    return chosen
+
+
+def render(generator: Generator, count: int, seed: int) -> toonfaces.Rendering:
+    """Toonfaces as large as the generator's pictures, with the true labels."""
+    factors = toonfaces.sample_factors(count, generator=torch.Generator().manual_seed(seed))
+    return toonfaces.render(factors, generator.resolution)
+
+
+def embedded(generator: Generator, pictures: Tensor, work: Path) -> Tensor:
+    """The latents [n, num_ws, w_dim] of pictures; found in a folder, or by projection."""
+    work.mkdir(parents=True, exist_ok=True)
+    found = []
+    for i, picture in enumerate(pictures):
+        digest = sha256(f"{generator.content_hash} {EMBEDDING}".encode())
+        digest.update(picture.numpy().tobytes())
+        path = work / f"embedded-{digest.hexdigest()[:12]}.pt"
+        if not path.exists():
+            *_, last = project(generator, picture, EMBEDDING)
+            torch.save(last.ws, path.with_suffix(".part"))
+            path.with_suffix(".part").replace(path)
+            print(f"embedded {i + 1} of {len(pictures)}: loss {last.loss:.4f}", flush=True)
+        found.append(torch.load(path, weights_only=True))
+    return torch.stack(found)
 
 
 def samples(generator: Generator, count: int, seed: int, truncation: float) -> Tensor:
@@ -64,7 +123,7 @@ def samples(generator: Generator, count: int, seed: int, truncation: float) -> T
 
 
 @torch.no_grad()
-def evaluate(generator: Generator, *, pictures: int, renders: int) -> dict[str, Any]:
+def evaluate(generator: Generator, *, pictures: int, renders: int, work: Path) -> dict[str, Any]:
     """IoU of every part, on held-out samples and on embedded renders."""
     labeller = load_labeller()
     report: dict[str, Any] = {}
@@ -78,15 +137,8 @@ def evaluate(generator: Generator, *, pictures: int, renders: int) -> dict[str, 
         name = f"samples, psi {truncation:g}, against the labeller"
         report[name] = ious(torch.cat(found), torch.cat(truth))
 
-    factors = toonfaces.sample_factors(
-        renders, generator=torch.Generator().manual_seed(RENDERS_SEED)
-    )
-    rendered = toonfaces.render(factors, generator.resolution)
-    embedded = []
-    for picture in rendered.image:
-        *_, last = project(generator, picture)
-        embedded.append(last.ws)
-    image, _, labels = generator.segment(torch.stack(embedded))
+    rendered = render(generator, renders, RENDERS_SEED)
+    image, _, labels = generator.segment(embedded(generator, rendered.image, work))
     image = image.clamp(-1, 1)
     report["embedded renders, against the truth"] = ious(labels, rendered.labels)
     report["labeller on embedded renders, against the truth"] = ious(
@@ -95,6 +147,7 @@ def evaluate(generator: Generator, *, pictures: int, renders: int) -> dict[str, 
     report["labeller on renders, against the truth"] = ious(
         labeller.labels(rendered.image), rendered.labels
     )
+    report["embedding_steps"] = EMBEDDING.max_steps
     report["embedding_psnr_db"] = round(peak_signal_to_noise(image, rendered.image), 2)
     return report
 
@@ -124,6 +177,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=Path("runs/toonface-parts"))
     commands = parser.add_subparsers(dest="command", required=True)
     drawing = commands.add_parser("draw", help="write labelled examples to a folder")
     drawing.add_argument("generator")
@@ -138,7 +192,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     generator = load_generator(arguments.generator)
     if arguments.command == "draw":
-        examples = draw(generator, arguments.count)
+        examples = draw(generator, arguments.count, arguments.work)
         write_examples(arguments.folder, examples, [f"{i:02d}" for i in range(arguments.count)])
         return
     path = arguments.segmenter or ZOO[arguments.generator].segmenter_file
@@ -151,7 +205,12 @@ def main() -> None:
         f" --pictures {arguments.pictures} --renders {arguments.renders}",
         "pictures": arguments.pictures,
         "renders": arguments.renders,
-        **evaluate(generator, pictures=arguments.pictures, renders=arguments.renders),
+        **evaluate(
+            generator,
+            pictures=arguments.pictures,
+            renders=arguments.renders,
+            work=arguments.work,
+        ),
     }
     path.with_suffix(".json").write_text(json.dumps(report, indent=2) + "\n")
     sheet(generator).save(path.with_suffix(".png"))

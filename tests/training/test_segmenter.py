@@ -86,7 +86,7 @@ def test_normalising_folds_into_the_first_layer(generator, examples):
 
 def test_learns_from_a_few_pictures_what_holds_for_others(generator, examples, capsys):
     segmenter = train(
-        generator, examples, steps=300, batch=256, hidden=(16, 8), members=2, rate=1e-2
+        generator, examples, steps=300, batch=256, hidden=(16, 8), rate=1e-2, noise=0.05
     )
     assert segmenter.generator_hash == generator.content_hash
     assert segmenter.parts == PARTS

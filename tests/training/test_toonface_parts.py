@@ -6,15 +6,22 @@ import torch
 from nbdrag import toonfaces
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
+from nbdrag.projection.optimize import ProjectOptions
 from nbdrag.toonfaces.labeller import load_labeller
+from nbdrag.training import toonface_parts
 from nbdrag.training.toonface_parts import (
+    EMBEDDED_SEED,
     EXAMPLES_SEED,
     HELD_OUT_SEED,
     PARTS,
     draw,
+    embedded,
     ious,
+    mixtures,
+    render,
     samples,
     sheet,
+    telling,
 )
 
 
@@ -23,18 +30,46 @@ def generator() -> Generator:
     return load_generator("toonfaces-128")
 
 
-def test_examples_mix_two_styles_and_come_with_their_parts(generator):
-    examples = draw(generator, 3)
+def test_examples_are_samples_and_embedded_renders_with_their_parts(
+    generator, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(toonface_parts, "EMBEDDING", ProjectOptions(max_steps=2, candidates=2))
+    examples = draw(generator, 3, tmp_path, candidates=4)
     assert examples.parts == PARTS
     assert examples.labels.shape == (3, 128, 128)
+    pool = mixtures(generator, 4)
+    assert all((pool == ws).flatten(1).all(1).any() for ws in examples.ws[:2])
+    (path,) = tmp_path.iterdir()
+    assert torch.equal(torch.load(path), examples.ws[2])
+    picture = generator.synthesis(examples.ws[2:]).image.clamp(-1, 1)
+    assert torch.equal(load_labeller().labels(picture)[0], examples.labels[2])
+
+
+def test_what_was_embedded_is_not_embedded_again(generator, tmp_path, monkeypatch):
+    monkeypatch.setattr(toonface_parts, "EMBEDDING", ProjectOptions(max_steps=1, candidates=1))
+    pictures = render(generator, 1, EMBEDDED_SEED).image
+    first = embedded(generator, pictures, tmp_path)
+    monkeypatch.setattr(toonface_parts, "project", None)
+    assert torch.equal(embedded(generator, pictures, tmp_path), first)
+
+
+def test_mixtures_take_every_row_of_one_of_two_samples(generator):
     sources = samples(generator, 6, EXAMPLES_SEED, 1.0)
-    for i, ws in enumerate(examples.ws):
+    for i, ws in enumerate(mixtures(generator, 3)):
         from_one, from_other = ((ws == sources[j]).all(1) for j in (i, i + 3))
         assert (from_one ^ from_other).all()
         assert from_one.any()
         assert from_other.any()
-    picture = generator.synthesis(examples.ws[:1]).image.clamp(-1, 1)
-    assert torch.equal(load_labeller().labels(picture)[0], examples.labels[0])
+
+
+def test_chosen_are_the_maps_that_show_rare_parts():
+    skin, left, right = map(toonfaces.PARTS.index, ("skin", "left_ear", "right_ear"))
+    maps = torch.full((4, 8, 8), skin, dtype=torch.uint8)
+    maps[1, 0, :2] = left
+    maps[2, 0, :6] = left
+    maps[3, 0, :1] = right
+    # The other ear's first pixel then counts for more than two of an ear that is known.
+    assert telling(maps, 3) == [2, 3, 1]
 
 
 def test_the_packaged_segmenter_sees_what_the_labeller_sees(generator):
