@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "BatchPreview": "nbdrag.widgets.batch",
     "CheckpointError": "nbdrag.generators.errors",
     "DirectionOptions": "nbdrag.transfer.direction_options",
     "DragEditor": "nbdrag.widgets.drag",
@@ -23,6 +24,7 @@ _HOME = {
     "EditDirection": "nbdrag.transfer.direction",
     "EditLibrary": "nbdrag.transfer.library",
     "EditVector": "nbdrag.transfer.vectors",
+    "FreeDragOptions": "nbdrag.editing.freedrag_options",
     "Generator": "nbdrag.generators.stylegan2",
     "PaintOptions": "nbdrag.editing.paint_options",
     "PaintStep": "nbdrag.editing.editgan",
@@ -34,6 +36,7 @@ _HOME = {
     "TransferProgress": "nbdrag.runtime.batch.progress",
     "drag": "nbdrag.editing.draggan",
     "find_direction": "nbdrag.transfer.edit_one_for_all",
+    "free_drag": "nbdrag.editing.freedrag",
     "list_generators": "nbdrag.generators.zoo",
     "load_generator": "nbdrag.generators.zoo",
     "load_segmenter": "nbdrag.generators.segmenter_file",
