@@ -36,6 +36,7 @@ def page() -> str:
         *editing_vectors(read("nbdrag/assets/toonfaces-128-edits.json")),
         *smiling(read("benchmarks/editgan.json")),
         *speed(read("benchmarks/speed.json"), read("benchmarks/browser.json")),
+        *slider(read("benchmarks/browser.json")),
         *drag_step(read("benchmarks/drag.json"), read("benchmarks/drag_ablation.json")),
     ]
     return "\n\n".join(["# What was measured", *sections]) + "\n"
@@ -212,20 +213,44 @@ def speed(here: Figures, browser: Figures) -> Iterator[str]:
             for name in next(iter(here["drag"].values()))
         ],
     )
-    kernel = here["kernel"]
+    kernel, arrived = here["kernel"], browser["drag"]
     yield table(
         ["in a kernel, in a browser", ""],
         [
             ["import to first picture", f"{kernel['import_to_first_picture_s']:g} s"],
             ["Start to first step, in the kernel", f"{kernel['start_to_first_step_s']:g} s"],
-            ["Start to first frame, on the page", f"{browser['start_to_first_frame_s']:g} s"],
-            ["frames a second, on the page", f"{browser['frames_per_second']:.0f}"],
-            ["drag steps a second meanwhile", f"{browser['steps_per_second']:.0f}"],
-            ["kernel with the editor open, resident", f"{browser['kernel_mib']:.0f} MiB"],
+            ["Start to first frame, on the page", f"{arrived['start_to_first_frame_s']:g} s"],
+            ["frames a second, on the page", f"{arrived['frames_per_second']:.0f}"],
+            ["drag steps a second meanwhile", f"{arrived['steps_per_second']:.0f}"],
+            ["kernel with the editor open, resident", f"{arrived['kernel_mib']:.0f} MiB"],
             *([name.replace("_", " "), f"{value:g}"] for name, value in here["render"].items()),
         ],
     )  # fmt: skip
     yield f"`{here['command']}`, `{browser['command']}`"
+
+
+def slider(browser: Figures) -> Iterator[str]:
+    """How long a slider's picture takes, and where the time goes."""
+    figures = browser["slider"]
+    yield "## A vector at a new scale, on the page"
+    yield (
+        "From the event that a slider has moved to the picture on the canvas, in JupyterLab and "
+        f"Chromium, {figures['moves']} moves, each after a rest; {browser['machine']}, on which "
+        f"{figures['load']:g} processes on average wanted to run."
+    )
+    yield table(
+        ["milliseconds", "least", "median", "95 of 100 below"],
+        [
+            [name.removesuffix("_ms").replace("_", " "), *(f"{ms:g}" for ms in row.values())]
+            for name, row in figures.items()
+            if name.endswith("_ms")
+        ],
+    )
+    yield (
+        f"While the slider moves with every frame, {figures['pictures_per_second']:g} pictures a "
+        "second come."
+    )
+    yield f"`{browser['command']} slider`"
 
 
 def drag_step(figures: Figures, ablation: Figures) -> Iterator[str]:
