@@ -14,7 +14,7 @@ PORT ?= 8888
 ARGS ?=
 
 BIN := $(VENV)/bin
-BUNDLE := nbdrag/assets/js/drag.js nbdrag/assets/js/paint.js
+BUNDLE := nbdrag/assets/js/drag.js nbdrag/assets/js/paint.js nbdrag/assets/js/batch.js
 JS_SOURCES := $(shell find js -name node_modules -prune -o -type f -print 2>/dev/null)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -80,12 +80,12 @@ js/node_modules/.package-lock.json: js/package-lock.json
 	cd js && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# One build makes both.
+# One build makes all.
 nbdrag/assets/js/drag.js: js/node_modules/.package-lock.json $(JS_SOURCES)
 	cd js && npm run --silent build
 	@touch $@
 
-nbdrag/assets/js/paint.js: nbdrag/assets/js/drag.js
+nbdrag/assets/js/paint.js nbdrag/assets/js/batch.js: nbdrag/assets/js/drag.js
 	@test -f $@ || (cd js && npm run --silent build)
 
 chromium:

@@ -15,7 +15,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-NAMES = ("drag.js", "drag.css", "paint.js", "paint.css")
+NAMES = ("drag.js", "drag.css", "paint.js", "paint.css", "batch.js", "batch.css")
 BUNDLE = tuple(f"nbdrag/assets/js/{name}" for name in NAMES)
 
 

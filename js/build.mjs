@@ -1,5 +1,5 @@
 // Bundles the widgets: src/drag/index.ts -> ../nbdrag/assets/js/drag.js (an ES module) and drag.css,
-// and src/paint likewise.
+// and src/paint and src/batch likewise.
 //
 //   node build.mjs            once, minified
 //   node build.mjs --watch    again at every change, with source maps

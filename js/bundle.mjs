@@ -15,7 +15,11 @@ const licences = ["preact", "lucide"].map((name) => {
 /** @type {import("esbuild").BuildOptions} */
 export const bundleOptions = {
   absWorkingDir: here("."),
-  entryPoints: { drag: "src/drag/index.ts", paint: "src/paint/index.ts" },
+  entryPoints: {
+    drag: "src/drag/index.ts",
+    paint: "src/paint/index.ts",
+    batch: "src/batch/index.ts",
+  },
   outdir: here("../nbdrag/assets/js"),
   bundle: true,
   format: "esm",

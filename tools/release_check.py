@@ -23,6 +23,8 @@ REQUIRED = (
     "nbdrag/assets/js/drag.css",
     "nbdrag/assets/js/paint.js",
     "nbdrag/assets/js/paint.css",
+    "nbdrag/assets/js/batch.js",
+    "nbdrag/assets/js/batch.css",
     "nbdrag/assets/toonfaces-128.safetensors",
     "nbdrag/assets/toonfaces-128-edits/*.safetensors",
     "nbdrag-*.data/data/etc/jupyter/jupyter_server_config.d/nbdrag.json",

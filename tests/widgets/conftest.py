@@ -95,7 +95,7 @@ def make(
     generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_comms: None
 ) -> Iterator[Make]:
     """Makes editors, with a browser half of two words."""
-    for name in ("drag", "paint"):
+    for name in ("drag", "paint", "batch"):
         (tmp_path / f"{name}.js").write_text("export default {}")
         (tmp_path / f"{name}.css").write_text(".nbdrag {}")
     monkeypatch.setattr(module, "BUNDLE", tmp_path)

@@ -1,0 +1,164 @@
+// Panels over the grid: the export, and the list of keys.
+
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { isMac } from "../shared/button";
+import { useSelect } from "../shared/hooks";
+import { Icon } from "../shared/icons";
+import { keyLabel } from "../shared/keys";
+import type { Batch } from "./batch";
+import { KEYS } from "./keys";
+import { type ExportFormat, LIMITS } from "./protocol.gen";
+
+export function Panels({ batch }: { batch: Batch }): JSX.Element | null {
+  const panel = useSelect(batch.view, (view) => view.panel);
+  if (panel === "help") return <Help batch={batch} />;
+  return panel === "export" ? <Export batch={batch} /> : null;
+}
+
+interface SheetProps {
+  batch: Batch;
+  title: string;
+  testid: string;
+  children: ComponentChildren;
+}
+
+/** A dialog over the pictures; it takes the focus and gives it back. */
+function Sheet({ batch, title, testid, children }: SheetProps): JSX.Element {
+  const close = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    const root = close.current?.getRootNode() as Document | ShadowRoot | undefined;
+    const before = root?.activeElement as HTMLElement | null | undefined;
+    close.current?.focus({ preventScroll: true });
+    return () => before?.focus?.({ preventScroll: true });
+  }, []);
+  return (
+    <div class="nb-sheet" role="dialog" aria-label={title} data-testid={testid}>
+      <header>
+        <b>{title}</b>
+        <button
+          ref={close}
+          type="button"
+          class="nb-tool"
+          aria-label="Close"
+          onClick={batch.commands.escape.run}
+        >
+          <Icon name="close" />
+        </button>
+      </header>
+      <div class="nb-sheet-body">{children}</div>
+    </div>
+  );
+}
+
+const FORMATS: readonly { format: ExportFormat; end: string; title: string; about: string }[] = [
+  { format: "zip", end: ".zip", title: "Zip", about: "PNGs and their strengths in one file" },
+  { format: "folder", end: "", title: "Folder", about: "the same; goes on where it was stopped" },
+  { format: "latents", end: ".safetensors", title: "Latents", about: "edited ws, no pictures" },
+  { format: "csv", end: ".csv", title: "Strengths", about: "a table" },
+];
+
+function Export({ batch }: { batch: Batch }): JSX.Element {
+  const { session, view } = batch;
+  const { store } = session;
+  const format = useSelect(view, (state) => state.format);
+  const count = useSelect(store, ({ snapshot }) => snapshot?.included ?? 0);
+  const usual = useSelect(store, ({ snapshot }) => snapshot?.path ?? "edit");
+  const message = useSelect(store, ({ notice }) => (notice?.level === "error" ? notice.text : ""));
+  const [path, setPath] = useState(usual);
+  const end = FORMATS.find((one) => one.format === format)?.end ?? "";
+  const start = async () => {
+    const answer = await session.ask({ kind: "export", format, path: path.trim() + end });
+    if (answer !== null) view.dispatch({ panel: null });
+  };
+  return (
+    <Sheet
+      batch={batch}
+      title={`Export ${count} ${count === 1 ? "picture" : "pictures"}`}
+      testid="export-panel"
+    >
+      <form
+        class="nb-export"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void start();
+        }}
+      >
+        <fieldset>
+          <legend>What</legend>
+          {FORMATS.map(({ format: one, title, about }) => (
+            <label key={one} class="nb-format">
+              <input
+                type="radio"
+                name={`nb-format-${batch.id}`}
+                data-testid={`format-${one}`}
+                checked={one === format}
+                onChange={() => view.dispatch({ format: one })}
+              />
+              <span>
+                {title} <small>{about}</small>
+              </span>
+            </label>
+          ))}
+        </fieldset>
+        <label class="nb-where">
+          Where the notebook runs
+          <span>
+            <input
+              type="text"
+              class="nb-path"
+              data-testid="path"
+              value={path}
+              maxLength={LIMITS.file - 20}
+              required
+              autocomplete="off"
+              spellcheck={false}
+              onInput={({ currentTarget }) => setPath(currentTarget.value)}
+            />
+            <span class="nb-end">{end}</span>
+          </span>
+        </label>
+        {message && (
+          <p class="nb-message nb-error" role="alert">
+            {message}
+          </p>
+        )}
+        <button
+          type="submit"
+          class="nb-primary"
+          data-testid="start-export"
+          disabled={count === 0 || path.trim() === ""}
+        >
+          Export
+        </button>
+      </form>
+    </Sheet>
+  );
+}
+
+function Help({ batch }: { batch: Batch }): JSX.Element {
+  const mac = isMac();
+  return (
+    <Sheet batch={batch} title="Keys" testid="help-panel">
+      <div class="nb-keys">
+        {KEYS.map(({ title, bindings }) => (
+          <section key={title}>
+            <h4>{title}</h4>
+            <dl>
+              {bindings.map(({ keys, label }) => (
+                <div key={label}>
+                  <dt>
+                    {keys.map((key) => (
+                      <kbd key={key}>{keyLabel(key, mac)}</kbd>
+                    ))}
+                  </dt>
+                  <dd>{label}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+    </Sheet>
+  );
+}
