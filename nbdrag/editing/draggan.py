@@ -38,7 +38,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -131,20 +131,43 @@ def drag(
     checked_handles, checked_targets = check_pairs(handles, targets, size, like=start)
     outside = None if mask is None else 1 - check_mask(mask, size, like=start)
     # From here on it is an iterator, whose body first runs at the first `next`.
-    return _iterate(generator, start, checked_handles, checked_targets, outside, block, options)
+    beginning = Beginning(start, start, checked_handles, checked_handles)
+    return iterate(generator, beginning, checked_targets, outside, block, options)
 
 
-def _iterate(
+class Beginning(NamedTuple):
+    """Where a drag begins: at its origin, or further on, where another method has led to.
+
+    Attributes
+    ----------
+    ws : Tensor, shape [num_ws, w_dim]
+        Latent to start from.
+    origin : Tensor, shape [num_ws, w_dim]
+        Latent of the picture that the handles were put in, F0's. The same, at its origin.
+    points : Tensor, shape [P, 2]
+        Where the handles are in the picture of `ws`.
+    handles : Tensor, shape [P, 2]
+        Where they were put.
+    """
+
+    ws: Tensor
+    origin: Tensor
+    points: Tensor
+    handles: Tensor
+
+
+def iterate(
     generator: Generator,
-    start: Tensor,
-    handles: Tensor,
+    beginning: Beginning,
     targets: Tensor,
     outside: Tensor | None,
     block: int,
     options: DragOptions,
 ) -> Iterator[DragStep]:
+    """Do what `drag` says, of arguments that are checked; 1 in `outside` is where nothing moves."""
+    start, origin, points, handles = beginning
     size, layers = (generator.height, generator.width), options.movable_layers
-    near = tolerance(generator, options, len(handles))
+    near = tolerance(generator, options, len(points))
     patch, window = disc(options.patch_radius), square(options.search_radius)
     adam = Adam(options.learning_rate)
 
@@ -158,7 +181,6 @@ def _iterate(
         done = bool((distances <= near).all())
         return DragStep(ws, index, loss, done, points, targets, distances, preview)
 
-    points = handles
     with gradients():
         synthesis = _synthesis(generator, start, block, options)
         # In W+ every movable row has an offset of its own, in W all rows share one.
@@ -166,6 +188,9 @@ def _iterate(
         offset = start.new_zeros(rows, generator.w_dim).requires_grad_()
         ws, preview, features = forward()
         first = features.detach()
+        if not torch.equal(origin, start):
+            with torch.no_grad():
+                first = synthesis(origin[None]).features[block].squeeze(0)
         wanted = sample(first, handles, size)
         held = None
         if outside is not None and outside.any():

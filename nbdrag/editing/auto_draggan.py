@@ -1,0 +1,310 @@
+"""Auto DragGAN: the latents of a drag are predicted, not optimised.
+
+One look at picture and points, and a transformer tells the latents w_1 ... w_n that lead from the
+picture to the answer (`nbdrag.editing.latent_predictor`); a second one keeps them where latents are
+likely (`nbdrag.editing.latent_regularizer`). That takes as long as two pictures do.
+
+What it was trained on, it can do: a way up to the predictor's reach. A longer one is cut into
+*hops* of equal length. Each starts from the picture of the one before, with its handles where the
+plan has them by then.
+
+How near a prediction comes is not in its hands: it never sees the picture that it makes. But
+DragGAN can go on from there, with what is left of the way, and a few steps are enough (`refine`).
+Handles are found again in the predicted picture first, by their features in the first one.
+
+With a mask, what is outside is kept by blending the features of both pictures, while predicted
+(`nbdrag.editing.auto_draggan_blend`), and by DragGAN's loss, while refined.
+
+References
+----------
+Cai et al., Auto DragGAN: Editing the Generative Image Manifold in an Autoregressive Manner,
+MM 2024.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from nbdrag.editing.auto_draggan_blend import blended
+from nbdrag.editing.drag_options import DragOptions, feature_block, tolerance
+from nbdrag.editing.draggan import Beginning, DragStep, iterate, square, track
+from nbdrag.editing.features import sample
+from nbdrag.editing.inputs import Array, check_mask, check_pairs, check_ws
+from nbdrag.editing.latent_predictor import LatentPredictor
+from nbdrag.editing.latent_predictor_file import check_predictor, predictor_of
+from nbdrag.editing.options import number, switch
+from nbdrag.generators.stylegan2 import Generator
+
+APART = 1.0  # pixels that handles have to be apart, at least
+
+
+@dataclass(frozen=True)
+class AutoDragOptions(DragOptions):
+    """How to predict a drag. Those of DragGAN, which it inherits, are for the refinement.
+
+    Attributes
+    ----------
+    refine : int, 0 to 10000
+        At most so many steps of DragGAN follow. `max_steps` has no say.
+    regularize : bool
+        Whether predictions go through the Latent Regularizer: without, an ablation.
+    """
+
+    refine: int = number(
+        0, "Refinement steps", 0, 10_000, 1, "So many steps of DragGAN follow the prediction."
+    )
+    regularize: bool = switch(True, "Regularise", "Keep predicted latents where they are likely.")
+
+    @classmethod
+    def for_generator(cls, generator: Generator) -> AutoDragOptions:
+        """Options that suit `generator`: what DragGAN's would be, without refinement."""
+        return cls(**vars(DragOptions.for_generator(generator)))
+
+
+def auto_drag(
+    generator: Generator,
+    ws: Tensor,
+    handles: Array,
+    targets: Array,
+    mask: Array | None = None,
+    options: AutoDragOptions | None = None,
+    *,
+    predictor: LatentPredictor | None = None,
+) -> Iterator[DragStep]:
+    """Move handle points to target points by a predicted sequence of latents (Auto DragGAN).
+
+    Parameters
+    ----------
+    ws : Tensor, shape [num_ws, w_dim]
+        Latent to start from; only its first rows change.
+    handles, targets : array_like, shape [P, 2]
+        Positions (x, y) in pixels of the picture, pixel centres at +0.5: x from 0 to W, y to H.
+        Handles are at least a pixel apart. Their order doesn't matter.
+    mask : bool array_like, shape [H, W], optional
+        True where the picture may move. Default: everywhere. Previews of predicted steps have the
+        first picture outside it; `masked_picture` makes the whole picture likewise. Refinement
+        holds the features there, as DragGAN does, and its previews are those of the latent alone.
+    options : AutoDragOptions, optional
+        Default: `AutoDragOptions.for_generator(generator)`, without refinement.
+    predictor : LatentPredictor, optional
+        Default: the one that comes with the package.
+
+    Yields
+    ------
+    DragStep
+        For each predicted latent, n for each hop, then for each step of the refinement. The loss
+        of a predicted one is nought: nothing was optimised. Its points are the handles found again
+        about where they should be by then.
+
+    Raises
+    ------
+    ValueError
+        At once: as `drag` does; if two handles are less than a pixel apart; or if there is no
+        predictor for this generator, or the one given is another generator's.
+    EditDiverged
+        From a step of the refinement; earlier steps remain good.
+
+    References
+    ----------
+    Cai et al., Auto DragGAN, MM 2024, Sec. 3.
+    """
+    options = AutoDragOptions.for_generator(generator) if options is None else options
+    if not isinstance(options, AutoDragOptions):
+        raise ValueError(
+            f"options is a {type(options).__name__}; expected AutoDragOptions. Those that suit the "
+            "generator, but for some: AutoDragOptions.for_generator(generator).updated({...})."
+        )
+    block = feature_block(generator, options)
+    start = check_ws(generator, ws)
+    size = (generator.height, generator.width)
+    checked_handles, checked_targets = check_drag(generator, handles, targets, start)
+    inside = None if mask is None else check_mask(mask, size, like=start)
+    predictor = fitting_predictor(generator, predictor)
+    return _iterate(
+        generator, predictor, start, checked_handles, checked_targets, inside, block, options
+    )
+
+
+def _iterate(
+    generator: Generator,
+    predictor: LatentPredictor,
+    start: Tensor,
+    handles: Tensor,
+    targets: Tensor,
+    inside: Tensor | None,
+    block: int,
+    options: AutoDragOptions,
+) -> Iterator[DragStep]:
+    size = (generator.height, generator.width)
+    near = tolerance(generator, options, len(handles))
+    window = square(options.search_radius)
+    told = predict(
+        generator, predictor, start[None], [handles], [targets], regularize=options.regularize
+    )[0]
+    with torch.no_grad():
+        first = generator.synthesis(start[None], until=block, taps=(block,)).features[block][0]
+        wanted = sample(first, handles, size)
+    points, done = handles, False
+    for index, latent in enumerate(told, start=1):
+        with torch.no_grad():
+            if inside is None:
+                made = generator.synthesis(latent[None], until=block, taps=(block,))
+            else:
+                made = blended(generator, latent[None], start, inside, until=block)
+        plan = handles + index / len(told) * (targets - handles)
+        points = track(made.features[block][0], wanted, plan, window, size)
+        distances = (targets - points).norm(dim=1)
+        done = bool((distances <= near).all())
+        yield DragStep(latent, index, 0.0, done, points, targets, distances, made.image[0])
+    if done or not options.refine:
+        return
+    outside = None if inside is None else 1 - inside
+    beginning = Beginning(told[-1], start, points, handles)
+    limited = replace(options, max_steps=options.refine)
+    for step in iterate(generator, beginning, targets, outside, block, limited):
+        yield replace(step, index=len(told) + step.index)
+
+
+def auto_drag_batch(
+    generator: Generator,
+    ws: Tensor,
+    handles: Sequence[Array],
+    targets: Sequence[Array],
+    *,
+    predictor: LatentPredictor | None = None,
+    regularize: bool = True,
+) -> Tensor:
+    """Predict several drags at once, without previews: the quickest way from points to latents.
+
+    Parameters
+    ----------
+    ws : Tensor, shape [N, num_ws, w_dim]
+    handles, targets : sequence of N array_likes, shape [P, 2]
+        P may differ from drag to drag.
+    predictor, regularize
+        As for `auto_drag`.
+
+    Returns
+    -------
+    Tensor, shape [N, steps, num_ws, w_dim]
+        The predicted latents; ``[:, -1]`` are the answers. All have as many hops as the one that
+        needs the most.
+
+    Raises
+    ------
+    ValueError
+        As `auto_drag` does, and if the numbers of latents and of drags differ.
+    """
+    if not isinstance(ws, Tensor) or ws.ndim != 3 or not len(ws) == len(handles) == len(targets):
+        raise ValueError(
+            f"ws has shape {list(getattr(ws, 'shape', []))}, and there are {len(handles)} sets of "
+            f"handles and {len(targets)} of targets; expected ws of [N, num_ws, w_dim] and N each."
+        )
+    starts = torch.stack([check_ws(generator, each, f"ws[{i}]") for i, each in enumerate(ws)])
+    pairs = [
+        check_drag(generator, *each, like=starts) for each in zip(handles, targets, strict=True)
+    ]
+    predictor = fitting_predictor(generator, predictor)
+    return predict(
+        generator,
+        predictor,
+        starts,
+        [each for each, _ in pairs],
+        [each for _, each in pairs],
+        regularize=regularize,
+    )
+
+
+def masked_picture(generator: Generator, ws: Tensor, origin: Tensor, mask: Array) -> Tensor:
+    """Make the picture of a predicted latent, with the first picture outside the mask.
+
+    Parameters
+    ----------
+    ws, origin : Tensor, shape [num_ws, w_dim]
+        Latent of the drag's end, and of its start.
+    mask : bool array_like, shape [H, W]
+        True where the picture may differ from that of `origin`.
+
+    Returns
+    -------
+    Tensor, shape [3, H, W], nominally in [-1, 1]
+
+    Raises
+    ------
+    ValueError
+        If a latent or the mask has another shape.
+    """
+    latent, first = check_ws(generator, ws), check_ws(generator, origin, "origin")
+    inside = check_mask(mask, (generator.height, generator.width), like=latent)
+    return blended(generator, latent[None], first, inside).image[0]
+
+
+@torch.no_grad()
+def predict(
+    generator: Generator,
+    predictor: LatentPredictor,
+    ws: Tensor,
+    handles: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    *,
+    regularize: bool = True,
+) -> Tensor:
+    """Predict drags whose arguments have been checked: [N, hops * n, num_ws, w_dim]."""
+    config = predictor.config
+    begin, real = filled_up(handles)
+    end, _ = filled_up(targets)
+    longest = float((end - begin).norm(dim=-1).max())
+    hops = max(1, math.ceil(longest / (config.reach * config.height)))
+    block = config.feature_block
+    told = []
+    for hop in range(hops):
+        features = generator.synthesis(ws, until=block, taps=(block,)).features[block]
+        here, there = (torch.lerp(begin, end, (hop + i) / hops) for i in (0, 1))
+        question = (each.to(predictor.w_mean) for each in (ws, features, here, there))
+        told.append(predictor(*question, real, regularize=regularize).to(ws))
+        told[-1][:, :, config.movable :] = ws[:, None, config.movable :]  # not even rounded
+        ws = told[-1][:, -1]
+    return torch.cat(told, dim=1)
+
+
+def filled_up(points: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Points [P, 2] of several drags, filled up to [N, P, 2], and which are real, [N, P]."""
+    real = [each.new_ones(len(each), dtype=torch.bool) for each in points]
+    together = torch.nn.utils.rnn.pad_sequence(list(points), batch_first=True)
+    return together, torch.nn.utils.rnn.pad_sequence(real, batch_first=True)
+
+
+def check_drag(
+    generator: Generator, handles: Array, targets: Array, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Handles and targets [P, 2], the handles a pixel apart from each other."""
+    size = (generator.height, generator.width)
+    checked_handles, checked_targets = check_pairs(handles, targets, size, like)
+    between = torch.cdist(checked_handles, checked_handles).triu(1)
+    close = (between < APART) & torch.ones_like(between, dtype=torch.bool).triu(1)
+    if close.any():
+        one, other = close.nonzero()[0].tolist()
+        raise ValueError(
+            f"handles[{one}] and handles[{other}] are {between[one, other]:.2g} pixels apart; they "
+            f"have to be {APART:g} or more apart. Remove one of them."
+        )
+    return checked_handles, checked_targets
+
+
+def fitting_predictor(generator: Generator, predictor: LatentPredictor | None) -> LatentPredictor:
+    """The predictor given, if it is this generator's, or the packaged one, on its device."""
+    if predictor is None:
+        predictor = predictor_of(generator)
+    elif not isinstance(predictor, LatentPredictor):
+        raise ValueError(
+            f"predictor is a {type(predictor).__name__}; expected a LatentPredictor, as "
+            "load_predictor(FILE, generator) gives."
+        )
+    else:
+        check_predictor(predictor, generator)
+    return predictor.to(generator.w_avg.device)

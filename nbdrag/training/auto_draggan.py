@@ -1,0 +1,425 @@
+"""Train a Latent Predictor: `python -m nbdrag.training.auto_draggan GENERATOR FOLDER`.
+
+Two stages (Sec. 3). First the Latent Regularizer alone learns to restore spoilt latents,
+
+    L_reg = |restored - w|_1                                                           (Eq. 6),
+
+then both together learn to tell the latents of drags,
+
+    L = alpha L_pred + beta L_drag                                                     (Eq. 14),
+    L_pred = |told - w_1 ... w_n|_1                                                    (Eq. 12),
+
+where L_drag says how far from where they should be the handles came, and L_reg goes on, lest the
+regularizer forget what a latent is. `nbdrag.training.auto_draggan_drags` makes the drags.
+
+Predictions are trained as they are used, each on top of the ones before. The paper feeds in the
+true ones instead; but after w_1 their rest is no secret, since all steps lead in one direction, and
+only the first of five would be learnt.
+
+The folder holds ``checkpoint.pt``, all there is to go on from; ``log.jsonl``, a line for every so
+many steps; and ``options.json``. Ctrl-C, or the system's request to end, is taken in good order.
+The same command goes on from there, to more ``--steps`` if they are given. On a GPU: ``--device
+cuda``.
+
+References
+----------
+Cai et al., Auto DragGAN, MM 2024.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nbdrag.editing.latent_predictor import LatentPredictor, PredictorConfig
+from nbdrag.editing.latent_predictor_file import save_predictor
+from nbdrag.editing.latent_regularizer import spoilt
+from nbdrag.generators.stylegan2 import Generator
+from nbdrag.generators.zoo import load_generator
+from nbdrag.toonfaces.reader import load_reader
+from nbdrag.training.auto_draggan_drags import Drags, LandmarkDrags, Source
+from nbdrag.training.auto_draggan_landmarks import known_landmarks, read_portraits
+from nbdrag.training.auto_draggan_matches import MatchedDrags
+from nbdrag.training.gan import Interrupt
+
+Losses = dict[str, float]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train. Defaults are the paper's (Sec. 4.1), whose epochs are taken as 1,000 steps.
+
+    Attributes
+    ----------
+    regularizer_steps, regularizer_batch, regularizer_rate
+        First stage.
+    steps : int
+        Second stage.
+    rate, least_rate : float
+        Step size of Adam for the predictor: first and last, along half a cosine.
+    joint_rate : float
+        Step size for the regularizer in the second stage, falling in proportion.
+    alpha, beta, gamma : float
+        Weights of L_pred, L_drag and L_reg in the second stage.
+    pictures, drags : int
+        A batch has so many drags of each of so many pictures.
+    portraits : int
+        With landmarks: so many portraits are read first.
+    asked : int
+        With landmarks: so many drags of a batch are read off the picture in the last part.
+    seed : int
+    """
+
+    regularizer_steps: int = 50_000
+    regularizer_batch: int = 64
+    regularizer_rate: float = 1e-3
+    steps: int = 150_000
+    rate: float = 1e-5
+    least_rate: float = 1e-7
+    joint_rate: float = 1e-5
+    alpha: float = 0.1
+    beta: float = 1.0
+    gamma: float = 0.1
+    pictures: int = 8
+    drags: int = 1
+    portraits: int = 10_752
+    asked: int = 8
+    seed: int = 0
+
+    @classmethod
+    def for_generator(cls, generator: Generator) -> TrainingOptions:
+        """The paper's, or for a small generator what a processor can do in an hour or two."""
+        if generator.w_dim >= 512:
+            return cls()
+        return cls(
+            regularizer_steps=800,
+            regularizer_rate=2e-3,
+            steps=1500,
+            rate=1e-3,
+            least_rate=1e-5,
+            joint_rate=1e-4,
+            pictures=4,
+            drags=16,
+        )
+
+
+@dataclass
+class Training:
+    """A training's state.
+
+    Attributes
+    ----------
+    predictor : LatentPredictor
+        With its regularizer.
+    average : dict of str to Tensor
+        The predictor's weights, averaged over the last steps: what is packaged.
+    regularizer_steps, steps : int
+        Done so far, in each stage.
+    seconds : float
+        Spent on them.
+    """
+
+    predictor: LatentPredictor
+    options: TrainingOptions
+    rng: torch.Generator
+    average: dict[str, Tensor] = field(default_factory=dict)
+    regularizer_steps: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        own = list(self.predictor.regularizer.parameters())
+        others = [
+            each
+            for name, each in self.predictor.named_parameters()
+            if not name.startswith("regularizer.")
+        ]
+        self.alone = torch.optim.Adam(own, lr=self.options.regularizer_rate)
+        self.both = torch.optim.Adam([{"params": others}, {"params": own}])
+        if not self.average:
+            self.average = {k: v.clone() for k, v in self.predictor.state_dict().items()}
+
+    def regularizer_step(self, source: Source) -> Losses:
+        """A step of the first stage."""
+        options = self.options
+        at = self.regularizer_steps / options.regularizer_steps
+        self.alone.param_groups[0]["lr"] = options.regularizer_rate * falling(at, 0.01)
+        loss = self.regularizer_loss(source)
+        self.alone.zero_grad()
+        loss.backward()
+        self.alone.step()
+        self.regularizer_steps += 1
+        return {"reg": loss.item()}
+
+    def step(self, source: Source) -> Losses:
+        """A step of the second stage."""
+        options, predictor = self.options, self.predictor
+        progress = self.steps / options.steps
+        drags = source.draw(self.rng)
+        told = tell(predictor, drags)
+        pred = (told - drags.sequence[:, 1:])[:, :, : predictor.config.movable].abs().mean()
+        pred = pred / predictor.w_deviation.squeeze()
+        drag = source.drag_loss(drags, told, progress, self.rng)
+        reg = self.regularizer_loss(source)
+        loss = options.alpha * pred + options.beta * drag + options.gamma * reg
+        self.both.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(predictor.parameters(), 1.0)
+        if norm.isfinite():  # else this batch is passed over
+            share = falling(progress, options.least_rate / options.rate)
+            share *= min(1.0, (self.steps + 1) / WARM_UP)
+            for group, rate in zip(
+                self.both.param_groups, (options.rate, options.joint_rate), strict=True
+            ):
+                group["lr"] = rate * share
+            self.both.step()
+            self.take_average()
+        self.steps += 1
+        return {
+            "pred": pred.item(),
+            "drag": drag.item(),
+            "reg": reg.item(),
+            "norm": norm.item(),
+        }
+
+    def regularizer_loss(self, source: Source) -> Tensor:
+        """Eq. 6, of a batch."""
+        predictor = self.predictor
+        movable = predictor.config.movable
+        ws = source.latents(self.options.regularizer_batch, self.rng)
+        rows = predictor.normalised(ws)
+        restored = predictor.regularizer(spoilt(rows, movable, self.rng))
+        return (restored - rows)[:, :movable].abs().mean()
+
+    @torch.no_grad()
+    def take_average(self) -> None:
+        """Let the averaged weights follow."""
+        follow = max(1 / AVERAGED, 1 / (self.steps + 1))
+        for name, value in self.predictor.state_dict().items():
+            self.average[name].lerp_(value, follow)
+
+    def state(self) -> dict[str, Any]:
+        """All there is to go on from."""
+        return {
+            "predictor": self.predictor.state_dict(),
+            "average": self.average,
+            "alone": self.alone.state_dict(),
+            "both": self.both.state_dict(),
+            "rng": self.rng.get_state(),
+            "counters": [self.regularizer_steps, self.steps, self.seconds],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to such a state."""
+        self.predictor.load_state_dict(state["predictor"])
+        self.average = {name: value.clone() for name, value in state["average"].items()}
+        self.alone.load_state_dict(state["alone"])
+        self.both.load_state_dict(state["both"])
+        self.rng.set_state(state["rng"].cpu())
+        self.regularizer_steps, self.steps, self.seconds = state["counters"]
+
+
+WARM_UP = 200  # steps in which the step size grows to its first value
+AVERAGED = 500  # steps that the average reaches back
+
+
+def tell(predictor: LatentPredictor, drags: Drags) -> Tensor:
+    """What a predictor tells of drags: [B, n, num_ws, w_dim]."""
+    return predictor(drags.sequence[:, 0], drags.features, drags.handles, drags.targets, drags.real)
+
+
+def falling(progress: float, least: float) -> float:
+    """Half a cosine from 1 to `least`."""
+    return least + (1 - least) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+# ----------------------------------------------------------------------------------------- starting
+
+
+@torch.no_grad()
+def untrained(generator: Generator, config: PredictorConfig, seed: int) -> LatentPredictor:
+    """A predictor that knows the scale of its generator's latents and features, no more."""
+    rng = torch.Generator().manual_seed(seed)
+    predictor = LatentPredictor(config, generator.content_hash, rng)
+    device = generator.w_avg.device
+    z = torch.randn(MEASURED, generator.z_dim, generator=rng).to(device)
+    ws = generator.mapping(z, truncation=0.7)
+    block = config.feature_block
+    maps = [
+        generator.synthesis(row, until=block, taps=(block,)).features[block] for row in ws.split(8)
+    ]
+    deviation, mean = torch.std_mean(torch.cat(maps), dim=(0, 2, 3))
+    predictor.to(device)
+    predictor.w_mean.copy_(generator.w_avg)
+    predictor.w_deviation.fill_(float(ws[:, 0].std(0).mean()))
+    predictor.feature_mean.copy_(mean)
+    predictor.feature_deviation.copy_(deviation.clamp_min(1e-4 * float(deviation.max())))
+    return predictor
+
+
+MEASURED = 64  # pictures that means and deviations are taken from
+
+
+def make_source(
+    generator: Generator, config: PredictorConfig, options: TrainingOptions, out: Path, way: str
+) -> Source:
+    """Drags by landmarks or by matches."""
+    if way == "matches":
+        return MatchedDrags(generator, config, pictures=options.pictures, drags=options.drags)
+    device = generator.w_avg.device
+    reader = load_reader().to(device)
+    portraits = read_portraits(
+        generator, reader, out / "portraits", options.portraits, options.seed
+    )
+    portraits = type(portraits)(*(each.to(device) for each in portraits))
+    known = known_landmarks(portraits, out, options.seed)
+    return LandmarkDrags(
+        generator,
+        config,
+        portraits,
+        known,
+        reader,
+        pictures=options.pictures,
+        drags=options.drags,
+        asked=options.asked,
+    )
+
+
+# ------------------------------------------------------------------------------------------ running
+
+
+def train(
+    training: Training,
+    source: Source,
+    out: Path,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    log_every: int = 50,
+    checkpoint_minutes: float = 3.0,
+) -> None:
+    """Train to the end, or until `stop` says so, saving to `out` as it goes."""
+    out.mkdir(parents=True, exist_ok=True)
+    options = training.options
+    recent: list[Losses] = []
+    saved = noted = time.monotonic()
+    while training.steps < options.steps and not stop():
+        first_stage = training.regularizer_steps < options.regularizer_steps
+        step = training.regularizer_step if first_stage else training.step
+        recent.append(step(source))
+        now = time.monotonic()
+        training.seconds += now - noted
+        noted = now
+        done = training.regularizer_steps if first_stage else training.steps
+        if done % log_every == 0:
+            log(training, out, "regularizer" if first_stage else "joint", done, recent)
+            recent.clear()
+        elif first_stage and done == options.regularizer_steps:
+            recent.clear()
+        if now - saved > 60 * checkpoint_minutes:
+            save(training, out)
+            saved = now
+    save(training, out)
+
+
+def log(training: Training, out: Path, stage: str, done: int, recent: list[Losses]) -> None:
+    """Print a line of progress, and keep it."""
+    means = {name: sum(each[name] for each in recent) / len(recent) for name in recent[0]}
+    line = {"stage": stage, "steps": done, "minutes": round(training.seconds / 60, 2)}
+    line |= {name: round(value, 4) for name, value in means.items()}
+    with (out / "log.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    print("  ".join(f"{name} {value}" for name, value in line.items()), flush=True)
+
+
+def save(training: Training, out: Path) -> None:
+    """Write ``checkpoint.pt``; whatever happens meanwhile, a whole one is there."""
+    unfinished = out / "checkpoint.part"
+    torch.save(training.state(), unfinished)
+    unfinished.replace(out / "checkpoint.pt")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("generator", help="a name or a file")
+    parser.add_argument("folder", type=Path, help="for checkpoints; one that is there is continued")
+    parser.add_argument("--out", type=Path, help="the .safetensors file to write in the end")
+    parser.add_argument(
+        "--by",
+        choices=("landmarks", "matches"),
+        help="how to tell which place is which; default: landmarks for toonfaces, else matches",
+    )
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    for each in dataclasses.fields(TrainingOptions):
+        parser.add_argument(
+            f"--{each.name.replace('_', '-')}", type=type(each.default), help="see TrainingOptions"
+        )
+    parsed = parser.parse_args(arguments)
+    torch.set_num_threads(parsed.threads)
+    try:
+        run(parsed)
+    except ValueError as error:
+        parser.exit(2, f"{error}\n")
+
+
+def run(parsed: argparse.Namespace) -> None:
+    """Do what the command line says."""
+    generator = load_generator(parsed.generator).to(parsed.device)
+    out: Path = parsed.folder
+    out.mkdir(parents=True, exist_ok=True)
+    given = {
+        each.name: getattr(parsed, each.name)
+        for each in dataclasses.fields(TrainingOptions)
+        if getattr(parsed, each.name) is not None
+    }
+    kept = out / "options.json"
+    started = dataclasses.asdict(TrainingOptions.for_generator(generator))
+    if kept.exists():
+        started = json.loads(kept.read_text())
+    options = TrainingOptions(**{**started, **given})
+    kept.write_text(json.dumps(dataclasses.asdict(options), indent=1) + "\n")
+    config = PredictorConfig.for_generator(generator)
+    training = Training(
+        untrained(generator, config, options.seed),
+        options,
+        torch.Generator().manual_seed(options.seed),
+    )
+    if (out / "checkpoint.pt").exists():
+        checkpoint = torch.load(
+            out / "checkpoint.pt", map_location=parsed.device, weights_only=True
+        )
+        training.restore(checkpoint)
+        print(f"going on from step {training.steps}", flush=True)
+    ours = generator.source.startswith("toonfaces")
+    source = make_source(
+        generator, config, options, out, parsed.by or ("landmarks" if ours else "matches")
+    )
+    interrupt = Interrupt()
+    train(training, source, out, stop=lambda: interrupt.wished)
+    if parsed.out:
+        predictor = training.predictor
+        predictor.load_state_dict(training.average)
+        how = {
+            "options": dataclasses.asdict(options),
+            "steps": training.steps,
+            "minutes": round(training.seconds / 60, 1),
+        }
+        save_predictor(predictor, parsed.out, {"training": json.dumps(how)})
+        print(f"wrote {parsed.out}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
