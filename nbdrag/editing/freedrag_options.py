@@ -98,9 +98,10 @@ class FreeDragOptions(Options):
     def for_generator(cls, generator: Generator) -> FreeDragOptions:
         """Options that suit `generator`.
 
-        What suits a drag of DragGAN suits this; the reach shrinks and grows with the picture, but
-        is never below two pixels; and l is told from the features. What a generator brings along
-        under `generator.recommended["freedrag"]` comes before that.
+        What suits a drag of DragGAN suits this, but templates are no smaller than 5 pixels, for
+        smaller ones slip more; the reach grows with pictures higher than 512 pixels; and l is told
+        from the features. What a generator brings along under `generator.recommended["freedrag"]`
+        comes before that.
 
         Raises
         ------
@@ -110,7 +111,11 @@ class FreeDragOptions(Options):
         usual = DragOptions.for_generator(generator)
         ours = {each.name for each in fields(cls)}
         rule = {each.name: getattr(usual, each.name) for each in fields(usual) if each.name in ours}
-        rule |= {"difference": None, "reach": max(2.0, 3 * generator.resolution / 512)}
+        rule |= {
+            "difference": None,
+            "reach": 3 * max(1.0, generator.resolution / 512),
+            "patch_radius": max(5, usual.patch_radius),
+        }
         recommended = getattr(generator, "recommended", {}).get("freedrag", {})
         try:
             return cls.from_dict({**rule, **recommended})

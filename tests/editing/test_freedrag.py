@@ -57,7 +57,7 @@ def test_options_have_much_in_common_with_those_of_a_drag(generator: Generator) 
     assert (usual.learning_rate, usual.feature_block, usual.space) == (0.03, 16, "w")
     assert (usual.max_steps, usual.tracking) == (7, True)
     suited = FreeDragOptions.for_generator(generator)
-    assert (suited.difference, suited.reach, suited.movable_layers) == (None, 2, 6)
+    assert (suited.difference, suited.reach, suited.patch_radius) == (None, 3, 5)
 
 
 def test_what_a_generator_recommends_comes_first() -> None:

@@ -1,0 +1,170 @@
+"""Latent transformers in files: .safetensors in half precision, the construction as metadata.
+
+Such a file belongs to a generator by its hash. Nothing in it is executed, and nothing is believed
+before it is checked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from os import PathLike
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from nbdrag.editing.latent_transformer import LatentTransformer, TransformerConfig
+from nbdrag.generators.errors import CheckpointError
+from nbdrag.generators.stylegan2 import Generator
+
+KEY = "latent_transformer"  # of the metadata
+ASSETS = Path(__file__).parent.parent / "assets"
+PACKAGED = (ASSETS / "toonfaces-128-latent-transformer.safetensors",)
+
+# A generator's hash takes longer than a pass, and a file too. Both are needed but once.
+FOUND: WeakKeyDictionary[Generator, LatentTransformer] = WeakKeyDictionary()
+
+
+def save_transformer(
+    transformer: LatentTransformer,
+    path: str | PathLike[str],
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write a latent transformer as .safetensors, in half precision.
+
+    The file is complete or not there: it is written beside its place and then moved.
+
+    Parameters
+    ----------
+    transformer : LatentTransformer
+    path : path-like
+        Ends in ``.safetensors``. An existing file is replaced.
+    metadata : mapping of str to str, optional
+        What else to keep, such as how it was trained; "latent_transformer" is taken.
+
+    Raises
+    ------
+    ValueError
+        If the name ends otherwise, "latent_transformer" is among the metadata, or a weight isn't
+        finite in half precision.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"path is {str(path)!r}; it must end in .safetensors.")
+    if KEY in (metadata or {}):
+        raise ValueError(f'metadata contains "{KEY}", which the transformer itself fills in.')
+    tensors = {
+        name: tensor.detach().to("cpu", torch.float16).contiguous()
+        for name, tensor in transformer.state_dict().items()
+    }
+    if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise ValueError(f"weights not finite in half precision: {', '.join(lost)}.")
+    construction = {**asdict(transformer.config), "generator_hash": transformer.generator_hash}
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        unfinished.write_bytes(save(tensors, {**(metadata or {}), KEY: json.dumps(construction)}))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load_transformer(
+    path: str | PathLike[str], generator: Generator | None = None
+) -> LatentTransformer:
+    """Read a latent transformer from a file, in float32, frozen, on the CPU.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that `save_transformer` wrote.
+    generator : Generator, optional
+        The one that it is for.
+
+    Raises
+    ------
+    CheckpointError
+        A `ValueError`. If there is no such file, it is damaged or holds no latent transformer, or
+        that is another generator's.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"there is no file {str(path)!r}.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            construction = (file.metadata() or {}).get(KEY)
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise CheckpointError(f"{path.name} is damaged ({error}); fetch it anew.") from None
+    if construction is None:
+        raise CheckpointError(
+            f'{path.name} holds no latent transformer: there is no "{KEY}" in its metadata.'
+        )
+    transformer = construct(path, construction, weights)
+    if generator is not None:
+        check_fit(transformer, generator)
+    return transformer
+
+
+def construct(path: Path, construction: str, weights: Mapping[str, Tensor]) -> LatentTransformer:
+    """Make the transformer that a file describes, once all in it agrees."""
+    try:
+        found = json.loads(construction)
+        generator_hash = str(found.pop("generator_hash"))
+        config = TransformerConfig(**found)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{path.name} describes no latent transformer: {error}") from None
+    transformer = LatentTransformer(config, generator_hash)  # takes no memory, however large
+    expected = {name: tuple(tensor.shape) for name, tensor in transformer.state_dict().items()}
+    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if expected != shapes:
+        wrong = sorted(name for name in expected | shapes if expected.get(name) != shapes.get(name))
+        raise CheckpointError(
+            f"{path.name} doesn't hold the weights of the latent transformer that it describes; "
+            f"missing, unknown or of another shape: {', '.join(wrong[:5])}."
+        )
+    values = {name: tensor.float() for name, tensor in weights.items()}
+    if wrong := [name for name, tensor in values.items() if not tensor.isfinite().all()]:
+        raise CheckpointError(f"{path.name} holds values that are not finite, in {wrong[0]}.")
+    transformer.load_state_dict(values, assign=True)
+    return transformer.eval().requires_grad_(False)
+
+
+def check_fit(transformer: LatentTransformer, generator: Generator) -> None:
+    """Refuse the transformer of another generator."""
+    config = transformer.config
+    theirs = (config.num_ws, config.w_dim, config.height, config.width)
+    own = (generator.num_ws, generator.w_dim, generator.height, generator.width)
+    if theirs != own or transformer.generator_hash != generator.content_hash:
+        raise CheckpointError(
+            f"the latent transformer was trained for the generator "
+            f"{transformer.generator_hash or 'of nobody'}; this one is {generator.content_hash}. "
+            "Train one for it: python -m nbdrag.training.latent_transformer GENERATOR OUT."
+        )
+
+
+def transformer_of(generator: Generator) -> LatentTransformer:
+    """The packaged latent transformer of a generator.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none; the message says how to train one.
+    """
+    if generator in FOUND:
+        return FOUND[generator]
+    for path in filter(Path.is_file, PACKAGED):
+        with safe_open(path, framework="pt") as file:
+            construction = json.loads(file.metadata()[KEY])
+        if construction["generator_hash"] == generator.content_hash:
+            FOUND[generator] = load_transformer(path, generator).to(generator.w_avg)
+            return FOUND[generator]
+    raise CheckpointError(
+        "no latent transformer comes with this generator. Train one: python -m "
+        "nbdrag.training.latent_transformer GENERATOR OUT.safetensors, and give it as "
+        "transformer=load_transformer(OUT)."
+    )
