@@ -14,8 +14,9 @@ Where others use the machine too, take `--threads 1`, and mind the seconds that 
 worked rather than those that passed.
 
 Last, bfloat16's end points and pictures are compared with float32's: on trained weights, where
-drags arrive, and on random ones, after a number of steps; and there, for a scale, the plain way's
-with ours, both float32, which differ in the order of sums alone.
+drags arrive, and on random ones, after a number of steps. For a scale, so are float64's, and those
+of float32 from a start a millionth away; and on random weights the plain way's, which differs from
+ours in the order of sums alone.
 
 On a GPU (`--device cuda`) ours is measured alone, with events; one more contestant replays the
 synthesis and its way back as CUDA graphs. It writes benchmarks/drag-cuda.json.
@@ -24,6 +25,7 @@ synthesis and its way back as CUDA graphs. It writes benchmarks/drag-cuda.json.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 import os
@@ -68,6 +70,8 @@ CASES = (
 )
 STEPS = {PLAIN: 3}  # in a round, after two that aren't counted; of ours, 12
 AGREEMENT_STEPS = 15
+TRAINED_STEPS = 100
+NUDGE = 1e-6  # of w; float32 rounds by up to 6e-8
 
 Case = dict[str, Any]
 
@@ -266,39 +270,67 @@ class Graphed:
 
 def agreement() -> Case:
     """How far apart drags end that ought to end alike."""
-    trained: dict[str, list[tuple[float, float]]] = {}
+    return trained_agreement() | random_agreement(CONTESTANTS)
+
+
+def trained_agreement() -> Case:
+    """Drags to their ends, or as far as `TRAINED_STEPS`, beside those in float32.
+
+    In bfloat16; in float64, which tells how exact float32 is; and in float32 from a start that
+    differs by some roundings, which tells how far a drag takes such a difference.
+    """
     generator, reader = load_generator("toonfaces-128"), load_reader()
+    exact = copy.deepcopy(generator).double()
+    rows: dict[str, list[tuple[float, float]]] = {}
     for pairs in (1, 5):
         for seed in range(20):
-            ws, _, handles, targets, _, mask = portraits(generator, reader, seed, pairs, 0.7)
-            usual = DragOptions.for_generator(generator).updated({"max_steps": 100})
+            start, _, handles, targets, _, mask = portraits(generator, reader, seed, pairs, 0.7)
+            noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(seed))
             ends = [
-                run_to_end(
-                    drag(
-                        generator,
-                        ws,
-                        handles,
-                        targets,
-                        mask if seed % 2 else None,
-                        usual.updated({"precision": p}),
-                    )
+                trained_end(*way, handles, targets, mask if seed % 2 else None)
+                for way in (
+                    (generator, "float32", start),
+                    (generator, "bfloat16", start),
+                    (exact, "float32", start.double()),
+                    (generator, "float32", start * (1 + NUDGE * noise)),
                 )
-                for p in ("float32", "bfloat16")
             ]
-            apart = difference(generator, *((end.ws, end.points) for end in ends))
-            trained.setdefault(f"{pairs} pair{'s' * (pairs > 1)}", []).append(apart)
-    found = {f"toonfaces-128, {name}": summary(rows) for name, rows in trained.items()}
-    generator = random_generator(512)
+            for name, end in zip(("bfloat16", "float64", "nudged"), ends[1:], strict=True):
+                title = f"toonfaces-128, {pairs} pair{'s' * (pairs > 1)}, {name}"
+                rows.setdefault(title, []).append(difference(generator, ends[0], end))
+            print(pairs, seed, *(each[-1] for each in rows.values()), flush=True)
+    return {name: summary(each) for name, each in rows.items()}
+
+
+def trained_end(
+    generator: Generator,
+    precision: str,
+    start: Tensor,
+    handles: Tensor,
+    targets: Tensor,
+    mask: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Where a drag ends: ws and points, in float32."""
+    options = DragOptions.for_generator(generator)
+    options = options.updated({"max_steps": TRAINED_STEPS, "precision": precision})
+    end = run_to_end(drag(generator, start, handles, targets, mask, options))
+    return end.ws.float(), end.points.float()
+
+
+def random_agreement(contestants: tuple[str, ...]) -> Case:
+    """Drags on random weights, after `AGREEMENT_STEPS`, beside ours in float32."""
+    found, generator = {}, random_generator(512)
     for pairs, mask in ((1, False), (1, True), (5, False)):
         case = {"resolution": 512, "pairs": pairs, "mask": mask}
         ends = {
             contestant: list(islice(begin(contestant, generator, case), AGREEMENT_STEPS))[-1]
-            for contestant in CONTESTANTS
+            for contestant in {"float32", *contestants}
         }
-        for contestant in (PLAIN, "bfloat16"):
-            apart = difference(generator, ends["float32"], ends[contestant])
-            name = f"random 512, {pairs} pair{'s' * (pairs > 1)}{', mask' * mask}"
-            found[f"{name}, {contestant}"] = summary([apart])
+        for contestant in contestants:
+            if contestant != "float32":
+                apart = difference(generator, ends["float32"], ends[contestant])
+                name = f"random 512, {pairs} pair{'s' * (pairs > 1)}{', mask' * mask}"
+                found[f"{name}, {contestant}"] = summary([apart])
     return found
 
 

@@ -29,6 +29,10 @@ Replacements = dict[str, Any]
 
 VARIANTS: dict[str, tuple[str, Replacements]] = {
     "bfloat16": ("bfloat16", {}),
+    "rounding features, not increments": (
+        "bfloat16",
+        {"nbdrag.editing.draggan.prepare_increments": prepared.prepare},
+    ),
     "without Winograd": ("bfloat16", {PREPARED + "winograd_pays": lambda layer: False}),
     "going back everywhere": (
         "bfloat16",
@@ -36,7 +40,7 @@ VARIANTS: dict[str, tuple[str, Replacements]] = {
     ),
     "without folding styles into weights": (
         "bfloat16",
-        {PREPARED + "fixed": lambda layer, w, dtype: prepared.steered(layer, dtype)},
+        {PREPARED + "fixed": lambda layer, w, *wish: prepared.steered(layer, *wish)},
     ),
     "float32": ("float32", {}),
     "float32 without Winograd": ("float32", {PREPARED + "winograd_pays": lambda layer: False}),

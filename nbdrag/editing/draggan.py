@@ -50,6 +50,7 @@ from nbdrag.editing.features import Size, sample, sampling_weight
 from nbdrag.editing.inputs import Array, check_mask, check_pairs, check_ws
 from nbdrag.editing.precision import computing_type
 from nbdrag.editing.step import EditDiverged, Step
+from nbdrag.generators.increments import prepare_increments
 from nbdrag.generators.prepared import prepare
 from nbdrag.generators.stylegan2 import Generator, Synthesis, SynthesisNetwork
 
@@ -311,11 +312,11 @@ def _synthesis(
     upto = partial(network, until=block, taps=(block,))
     if not isinstance(network, SynthesisNetwork):  # some other kind, which we can't make ready
         return upto
+    wish: Any = {"movable": options.movable_layers, "until": block}
     dtype = computing_type(generator, block, options.precision)
-    movable = options.movable_layers
-    return partial(
-        upto, prepared=prepare(network, start, movable=movable, until=block, dtype=dtype)
-    )
+    if dtype == generator.w_avg.dtype:
+        return partial(upto, prepared=prepare(network, start, dtype=dtype, **wish))
+    return partial(upto, prepared=prepare_increments(network, start, dtype=dtype, **wish))
 
 
 def inside(points: Tensor, size: Size) -> Tensor:

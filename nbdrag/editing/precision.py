@@ -4,8 +4,9 @@ In bfloat16 a number has 8 significant bits instead of 24. Processors that know 
 twice to sixteen times as many of them in a second, and half as much memory moves; others, that
 have to imitate it, are slower with it. So the processor is asked, once, by timing it.
 
-What is rounded so are the features on the way and the weights that make them. The latent, the loss
-and the optimiser keep the precision of the generator, as does every picture at rest.
+What is rounded so are the changes of features from step to step, the weights that they meet, and
+gradients of features; see `nbdrag.generators.increments`. The features themselves, the latent, the
+loss and the optimiser keep the precision of the generator, as does every picture at rest.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ and computes nothing else. That is exact, since a linear layer takes zeros to ze
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
@@ -43,6 +44,10 @@ Layers: TypeAlias = Mapping[StyledConv, PreparedLayer]
 """Layers that aren't in it run as they are."""
 
 LinearMap: TypeAlias = Callable[[Tensor], Tensor]
+"""What it gives isn't to be written to."""
+
+LinearMaps: TypeAlias = Callable[[StyledConv, Tensor], tuple[LinearMap, LinearMap]]
+"""Of a layer and its weight, [O, C, 3, 3]: the convolution, and what takes gradients back."""
 
 
 class Prepared(NamedTuple):
@@ -66,6 +71,7 @@ def prepare(
     movable: int,
     until: int | None = None,
     dtype: torch.dtype | None = None,
+    maps: LinearMaps | None = None,
 ) -> Prepared:
     """Make a network ready for ws of which only the first rows change.
 
@@ -80,6 +86,8 @@ def prepare(
         Resolution of the last block to prepare. Default: all.
     dtype : torch.dtype, optional
         What convolutions compute in. Default: as the network does.
+    maps : LinearMaps, optional
+        What computes convolutions of features in `dtype`. Default: `linear_maps`.
 
     Returns
     -------
@@ -89,6 +97,7 @@ def prepare(
     config = network.config
     ws = ws.detach().to(network.b4.const.dtype)
     dtype = dtype or network.dtype or ws.dtype
+    maps = maps or partial(linear_maps, dtype=dtype)
     if ws.device.type == "cpu":
         keep_freed_memory()
     layers: dict[StyledConv, PreparedLayer] = {}
@@ -98,15 +107,16 @@ def prepare(
         block = getattr(network, f"b{resolution}")
         for layer in (block.conv1,) if resolution == SMALLEST else (block.conv0, block.conv1):
             row = len(layers)
-            is_steered = row < movable
-            layers[layer] = steered(layer, dtype) if is_steered else fixed(layer, ws[row], dtype)
+            layers[layer] = (
+                steered(layer, maps, dtype) if row < movable else fixed(layer, ws[row], maps, dtype)
+            )
     return Prepared(layers, dtype)
 
 
-def steered(layer: StyledConv, dtype: torch.dtype) -> PreparedLayer:
+def steered(layer: StyledConv, maps: LinearMaps, dtype: torch.dtype) -> PreparedLayer:
     """Prepare a layer whose row of ws may change from call to call."""
     weight = layer.weight.detach()
-    forwards, backwards = linear_maps(layer, weight, dtype)
+    forwards, backwards = maps(layer, weight)
     squared = weight.square().sum(dim=(2, 3)).T.contiguous()
     shift = shift_of(layer).to(dtype)
 
@@ -122,13 +132,13 @@ def steered(layer: StyledConv, dtype: torch.dtype) -> PreparedLayer:
     return run
 
 
-def fixed(layer: StyledConv, w: Tensor, dtype: torch.dtype) -> PreparedLayer:
+def fixed(layer: StyledConv, w: Tensor, maps: LinearMaps, dtype: torch.dtype) -> PreparedLayer:
     """Prepare a layer whose row of ws is w, [w_dim], in every call."""
     with torch.no_grad():
         styles = layer.affine(w[None])[0]
         weight = layer.weight * styles[:, None, None]
         norm = (weight.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-8).sqrt()
-        forwards, backwards = linear_maps(layer, weight * (layer.gain / norm), dtype)
+        forwards, backwards = maps(layer, weight * (layer.gain / norm))
     shift = shift_of(layer).to(dtype)
 
     def run(x: Tensor, w: Tensor, noise: Any) -> Tensor:
@@ -161,7 +171,7 @@ def keep_freed_memory() -> None:
 
 
 def linear_maps(
-    layer: StyledConv, weight: Tensor, dtype: torch.dtype
+    layer: StyledConv, weight: Tensor, *, dtype: torch.dtype
 ) -> tuple[LinearMap, LinearMap]:
     """The convolution of a layer with `weight`, [O, C, 3, 3], and what takes gradients back."""
     if layer.upsamples:
@@ -230,7 +240,7 @@ class Rectified(torch.autograd.Function):
         clamp: float | None,
     ) -> Tensor:
         """Map features [N, C, h, h']."""
-        y = functional.leaky_relu_(forwards(x).add_(shift), SLOPE)
+        y = functional.leaky_relu_(forwards(x) + shift, SLOPE)
         if clamp is not None:
             y = y.clamp_(-clamp, clamp)
         ctx.backwards, ctx.clamp = backwards, clamp
