@@ -237,6 +237,30 @@ class EditDirection(EditVector):
         delta = checked_number("alpha", alpha) * self.normal
         return replace(self, delta=delta, preview=b"")
 
+    def through(self, ws: Tensor) -> EditDirection:
+        """The same direction with another final state: that of these pictures.
+
+        What is peculiar to one example shifts its hyperplane. So if several pictures are known to
+        be as wanted, give all of them: the plane goes through their mean. For a state that is the
+        average picture's, the generator's mean w is such a picture; the paper's d = 0 (Eq. 4).
+
+        Parameters
+        ----------
+        ws : Tensor, shape [..., num_ws, w_dim]
+            One latent or several.
+
+        Raises
+        ------
+        ValueError
+            If `ws` has another shape.
+
+        Examples
+        --------
+        >>> average = generator.w_avg.expand(generator.num_ws, -1)  # doctest: +SKIP
+        >>> neutral = direction.through(average)  # doctest: +SKIP
+        """
+        return self.scaled(self.alpha + self.distances(ws).mean().item())
+
     def __mul__(self, scale: float) -> EditDirection:
         s = checked_scale(scale)
         return self.scaled(s * self.alpha).renamed(times(s, self.name))

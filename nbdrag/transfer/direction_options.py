@@ -49,6 +49,9 @@ class DirectionOptions(Options):
         changed.
     space : "w+" or "w"
         Whether those rows have parts of their own or all the same.
+    plane : "example" or "found"
+        Which picture others are brought to the state of: the edited example as it is, w0 + Δ
+        (Eq. 5), or as the direction makes it, w0 + Δ*. See `EditDirection.through` for others.
     block : int or None
         Resolution (height) of the block whose pictures are compared. None: the whole generator's.
     truncation : float, 0 to 1
@@ -102,6 +105,12 @@ class DirectionOptions(Options):
         optional=True,
     )
     space: str = choice("w+", "Space", ("w+", "w"), "Whether each of them moves for itself.")
+    plane: str = choice(
+        "found",
+        "Plane",
+        ("example", "found"),
+        "Whether the plane goes through the edited example, or what the direction makes of it.",
+    )
     block: int | None = number(
         None,
         "Block",
@@ -119,7 +128,7 @@ class DirectionOptions(Options):
     @classmethod
     def as_in_paper(cls) -> DirectionOptions:
         """Options of the paper's text: from zero, with the example alone (Sec. 3.1)."""
-        return cls(portraits=0, start="zero")
+        return cls(portraits=0, start="zero", plane="example")
 
     @classmethod
     def for_generator(cls, generator: Generator) -> DirectionOptions:
@@ -140,6 +149,7 @@ class DirectionOptions(Options):
             schedule="falling",
             max_steps=20,
             space="w",
+            plane="example",
             attribute_weight=0.0,
             attribute="distance",
             origin="mean",

@@ -193,8 +193,9 @@ def _iterate(
             kept = 1 - adam.learning_rate * WEIGHT_DECAY
             part = (kept * part - adam.step(gradient)).detach()
         found = whole(part)
+        place = found if options.plane == "found" else along(delta, found)
         with torch.no_grad():
-            ws = start + found
+            ws = start + place
             preview = generator.synthesis(ws[None], until=options.block, prepared=prepared).image[0]
         if not (loss.isfinite() and found.isfinite().all() and preview.sum().isfinite()):
             raise EditDiverged(
@@ -207,7 +208,7 @@ def _iterate(
             index,
             loss.item(),
             index == options.max_steps,
-            replace(blank, delta=found, normal=found),
+            replace(blank, delta=place, normal=found),
             image_loss.item(),
             attribute_loss.item(),
             preview,
@@ -232,8 +233,13 @@ def off_plane(start: Tensor, found: Tensor, distance: float = 0.0) -> Tensor:
     """
     if not found.any():
         return found.sum()
-    along: Tensor = ((start + found) * found).sum() / found.norm()
-    return (along - distance).abs()
+    place: Tensor = ((start + found) * found).sum() / found.norm()
+    return (place - distance).abs()
+
+
+def along(delta: Tensor, found: Tensor) -> Tensor:
+    """The part of Δ that points along Δ*: with it the example gets into the plane of w0 + Δ."""
+    return found * ((delta * found).sum() / found.square().sum()) if found.any() else found
 
 
 def first_guess(delta: Tensor, options: DirectionOptions) -> Tensor:
@@ -320,5 +326,6 @@ def facts(options: DirectionOptions) -> dict[str, str | int | float | bool | Non
         "learning_rate": options.learning_rate,
         "attribute_weight": options.attribute_weight,
         "space": options.space,
+        "plane": options.plane,
         "seed": options.seed,
     }

@@ -21,6 +21,7 @@ from nbdrag.transfer.vectors import EditVector, VectorError
 from tests.transfer.conftest import CONFIG, sampled
 
 PAPER = DirectionOptions.as_in_paper()
+AS_FOUND = replace(PAPER, plane="found")
 FEW = {"max_steps": 3, "portraits": 2}
 
 
@@ -107,8 +108,8 @@ def by_adamw(
 @pytest.mark.parametrize(
     "options",
     [
-        replace(PAPER, movable_layers=3, max_steps=4),
-        replace(PAPER, movable_layers=3, max_steps=4, distance=0.7, origin="mean", start="edit"),
+        replace(AS_FOUND, movable_layers=3, max_steps=4),
+        replace(AS_FOUND, movable_layers=3, max_steps=4, distance=0.7, origin="mean", start="edit"),
         DirectionOptions(movable_layers=3, max_steps=4, portraits=3),
         DirectionOptions(movable_layers=2, max_steps=3, portraits=1, attribute_weight=1.0, seed=9),
     ],
@@ -142,11 +143,29 @@ def test_the_attribute_loss_is_zero_in_the_plane() -> None:
 # ------------------------------------------------------------------------------------ what is found
 
 
+def test_the_plane_goes_through_the_edited_example_or_what_was_found(
+    exact: Generator, before: Tensor, delta: Tensor
+) -> None:
+    """The same normal; the example's strength is <Δ, n> (Eq. 5), or the length of Δ*."""
+    after = before + delta
+    options = DirectionOptions.for_generator(exact).updated({**FEW, "space": "w+"})
+    as_it_is = run_to_end(find_direction(exact, before, after, options))
+    found = run_to_end(find_direction(exact, before, after, options.updated({"plane": "found"})))
+    normal = as_it_is.direction.normal
+    assert normal.equal(found.direction.normal)
+    assert float(as_it_is.direction.distances(after)) == pytest.approx(0, abs=1e-9)
+    assert as_it_is.direction.alpha == pytest.approx(float((delta * normal).sum()))
+    assert found.direction.alpha == pytest.approx(float(found.direction.delta.norm()))
+    assert abs(float(found.direction.distances(after))) > 0.01
+    for last in (as_it_is, found):
+        torch.testing.assert_close(last.ws, before + last.direction.delta)
+
+
 def test_from_zero_it_comes_to_make_the_picture_of_the_edit(
     exact: Generator, before: Tensor, delta: Tensor
 ) -> None:
     options = DirectionOptions.for_generator(exact).updated(
-        {"portraits": 0, "max_steps": 60, "space": "w+"}
+        {"portraits": 0, "max_steps": 60, "space": "w+", "plane": "found"}
     )
     steps = list(find_direction(exact, before, before + delta, options))
     assert steps[-1].image_loss < 0.05 * steps[0].image_loss

@@ -137,6 +137,18 @@ def test_scaling_the_example_moves_all_others(direction: EditDirection, album: T
     torch.testing.assert_close((direction + direction).delta, 2 * direction.delta)
 
 
+def test_the_plane_goes_through_other_pictures(direction: EditDirection, album: Tensor) -> None:
+    one = direction.through(album[0])
+    assert float(one.distances(album[0])) == pytest.approx(0, abs=1e-5)
+    assert one.normal.equal(direction.normal)
+    several = direction.through(album)
+    assert float(several.distances(album).mean()) == pytest.approx(0, abs=1e-5)
+    same = direction.through(direction.example + direction.delta)
+    assert same.alpha == pytest.approx(direction.alpha, abs=1e-5)
+    with pytest.raises(ValueError, match=r"ws has shape \[10, 2, 16\]"):
+        direction.through(album[:, :2])
+
+
 # ---------------------------------------------------------------------------------------- refused
 
 
