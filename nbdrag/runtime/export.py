@@ -21,6 +21,7 @@ import io
 import json
 import time
 import zipfile
+from collections.abc import Generator as Yielding
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -113,7 +114,7 @@ def export(
     format: str | None = None,  # noqa: A002
     *,
     resume: bool = False,
-) -> Iterator[TransferProgress]:
+) -> Yielding[TransferProgress, None, None]:
     """Write edited pictures, latents or strengths.
 
     Parameters
@@ -171,7 +172,9 @@ def destination(
     return format, place
 
 
-def with_strengths(task: Task, pieces: Iterator[TransferProgress]) -> Iterator[TransferProgress]:
+def with_strengths(
+    task: Task, pieces: Iterator[TransferProgress]
+) -> Yielding[TransferProgress, None, None]:
     """A folder of pictures, and at last their strengths."""
     for progress in pieces:
         if progress.ended:
@@ -179,7 +182,7 @@ def with_strengths(task: Task, pieces: Iterator[TransferProgress]) -> Iterator[T
         yield progress
 
 
-def to_zip(task: Task) -> Iterator[TransferProgress]:
+def to_zip(task: Task) -> Yielding[TransferProgress, None, None]:
     """An archive of pictures, which are compressed as they are, and of their strengths."""
     with new_file(task.path) as file, zipfile.ZipFile(file, "w") as archive:
         for items, progress in made(task, PictureFolder(task.path)):
@@ -190,7 +193,7 @@ def to_zip(task: Task) -> Iterator[TransferProgress]:
     yield replace(progress, ended=True)
 
 
-def to_latents(task: Task) -> Iterator[TransferProgress]:
+def to_latents(task: Task) -> Yielding[TransferProgress, None, None]:
     """One file of edited latents, which is read where latents are asked for."""
     everything: list[Edited] = []
     with new_file(task.path) as file:
@@ -209,7 +212,7 @@ def to_latents(task: Task) -> Iterator[TransferProgress]:
     yield replace(progress, ended=True)
 
 
-def to_csv(task: Task) -> Iterator[TransferProgress]:
+def to_csv(task: Task) -> Yielding[TransferProgress, None, None]:
     """Strengths, with the names and numbers of their pictures."""
     with new_file(task.path) as file:
         file.write(strengths_csv(task.chosen))

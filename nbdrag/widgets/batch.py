@@ -146,13 +146,28 @@ class BatchPreview(anywidget.AnyWidget):
     def direction(self) -> EditDirection:
         """The edit, with the example edited as much as `strength` says.
 
-        Set another `EditDirection` of this generator to show that.
+        Set another one of this generator to show that, or whatever `BatchPreview` takes.
         """
         return self._session.direction
 
     @direction.setter
-    def direction(self, direction: EditDirection) -> None:
-        self._session.set_direction(direction)
+    def direction(self, direction: Any) -> None:
+        self.take(direction)
+
+    def take(
+        self, direction: Any, *, options: DirectionOptions | None = None, name: str | None = None
+    ) -> None:
+        """Show another edit of the same pictures, and find its direction if need be.
+
+        Pictures that are left out stay so; strengths of their own were for the other edit, and go.
+        Parameters and errors are those of `BatchPreview`. A search that runs ends.
+        """
+        wanted = wanted_edit(direction, self.generator, options, name)
+        if self.running == "search":
+            self.stop()
+        self._session.check_idle()
+        self._session.set_direction(wanted.direction)
+        self._begin(wanted)
 
     @property
     def generator(self) -> Generator:

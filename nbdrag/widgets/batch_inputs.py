@@ -26,6 +26,7 @@ from nbdrag.widgets.editor import Editor
 
 DEFAULT_GENERATOR = "toonfaces-128"
 DEFAULT_PICTURES = range(240)
+FARTHEST = 1e6  # from 0, in units of w: beyond, numbers of 32 bits are at their end
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,10 +170,17 @@ def pictures_of(given: Any, generator: Generator) -> Pictures:
     found = source.read(generator, 0, source.length or MAX_ITEMS + 1)
     if len(found.indices) > MAX_ITEMS:
         raise ValueError(f"there are more than {MAX_ITEMS} pictures; give fewer.")
-    if not found.indices:
-        why = f"; {found.problems[0]}" if found.problems else ""
+    problems = list(found.problems)
+    farthest = found.ws.abs().flatten(1).amax(1).tolist() if found.indices else []
+    for index, key, far in zip(found.indices, found.keys, farthest, strict=True):
+        if far > FARTHEST:
+            problems.append(Problem(index, key, f"is no latent: it goes up to {far:g}"))
+    kept = [i for i, far in enumerate(farthest) if far <= FARTHEST]
+    if not kept:
+        why = f"; {problems[0]}" if problems else ""
         raise ValueError(f"none of the pictures can be shown{why}.")
-    return Pictures(compact(found.ws), found.keys, names_of(source, found.keys), found.problems)
+    keys = [found.keys[i] for i in kept]
+    return Pictures(compact(found.ws[kept]), keys, names_of(source, keys), problems)
 
 
 def names_of(source: Source, keys: list[str]) -> list[str]:

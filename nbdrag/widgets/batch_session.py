@@ -8,6 +8,8 @@ that it has got to. An export is of what is included when it begins; the slider 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from collections.abc import Generator as Yielding
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +74,7 @@ class BatchSession(BatchState):
             steps, lock=generator_lock(self.generator), on_step=follow, on_end=self._found
         )
         with self._changing():
-            self._check_idle()
+            self.check_idle()
             self.searching = runner
             self.running, self.progress = "search", Progress(text="", fraction=0.0)
             self.status = Status(level="busy", text="Looking for the direction.")
@@ -100,7 +102,7 @@ class BatchSession(BatchState):
     ) -> Loading[Path]:
         """Write down what is included. Returns at once; see `nbdrag.runtime.export`."""
         with self._changing():
-            self._check_idle()
+            self.check_idle()
             items = np.flatnonzero(self.included)
             chosen = Chosen(
                 self.ws[items],
@@ -141,22 +143,22 @@ class BatchSession(BatchState):
                 text = f"{exporting.name} was not written: {described(error)}"
                 self.status = Status(level="error", text=text)
 
-    def _check_idle(self) -> None:
-        """With the lock held: raise RuntimeError if something runs."""
+    def check_idle(self) -> None:
+        """Raise RuntimeError if something runs."""
         if self.running == "search":
             raise RuntimeError("the direction is still being looked for; stop that, or wait.")
         if self.running == "export":
             raise RuntimeError("an export is being written; stop it, or wait.")
 
 
-def written(pieces: Iterator[TransferProgress], place: Path, tell: Tell) -> Path:
+def written(pieces: Yielding[TransferProgress, None, None], place: Path, tell: Tell) -> Path:
     """Write all, and say how far it is."""
     done = failed = 0
-    for progress in pieces:
-        done, failed = progress.done, progress.failed
-        if progress.ended:
-            break
-        tell(f"{done} of {progress.total}", progress.done / (progress.total or 1))
+    with closing(pieces):  # who stops it, by `tell`, leaves nothing half-done
+        for progress in pieces:
+            done, failed = progress.done, progress.failed
+            if not progress.ended:
+                tell(f"{done} of {progress.total}", done / (progress.total or 1))
     skipped = f" {failed} could not be made, and were left out." if failed else ""
     tell(f"Wrote {done} {'picture' if done == 1 else 'pictures'} to {place}.{skipped}", 1.0)
     return place

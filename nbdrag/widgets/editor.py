@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from os import PathLike, fsdecode
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import ipywidgets
+import traitlets
 from PIL import Image
 from torch import Tensor
 
@@ -23,14 +25,33 @@ from nbdrag.runtime.loading import Loading
 from nbdrag.runtime.recipe import Recipe
 from nbdrag.runtime.runner import Outcome
 from nbdrag.runtime.wishes import Sampled
+from nbdrag.transfer.direction_options import DirectionOptions
 from nbdrag.widgets.models import Models, title
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.state import described
 from nbdrag.widgets.widget import SessionWidget
 from nbdrag.widgets.work import Work
 
+if TYPE_CHECKING:
+    from nbdrag.widgets.batch import BatchPreview
+
 
 class Editor(SessionWidget):
-    """A widget that shows a session, with what can be done to any."""
+    """A widget that shows a session, with what can be done to any.
+
+    Attributes
+    ----------
+    batch : BatchPreview or None
+        The preview that is shown beneath it, which its button makes. Set one, or None.
+    """
+
+    batch = traitlets.Instance(ipywidgets.Widget, allow_none=True).tag(
+        sync=True, **ipywidgets.widget_serialization
+    )
+
+    def __init__(self, session: Session, models: Models) -> None:
+        super().__init__(session, models)
+        self._wire.on_batch = self._ask_for_batch
 
     # ------------------------------------------------------------------------------- the picture
 
@@ -219,6 +240,29 @@ class Editor(SessionWidget):
         """Go to an entry of the history, from 0. Raises ValueError if there is none."""
         self._session.go_to(index)
 
+    # -------------------------------------------------------------------------- many other pictures
+
+    def to_batch(
+        self,
+        ws_or_seeds: Any = None,
+        *,
+        options: DirectionOptions | None = None,
+        name: str | None = None,
+    ) -> BatchPreview:
+        """Show the present edit on many pictures: from the one before any edit to this one.
+
+        Parameters are those of `BatchPreview`. Show what this returns in a cell, or beneath this
+        editor: ``editor.batch = editor.to_batch()``, which is what the button does.
+
+        Raises
+        ------
+        ValueError
+            If nothing is edited.
+        """
+        from nbdrag.widgets.batch import BatchPreview
+
+        return BatchPreview(self, ws_or_seeds, options=options, name=name)
+
     @property
     def recipe(self) -> Recipe:
         """How the picture was made: to replay, save, or read as Python.
@@ -226,6 +270,22 @@ class Editor(SessionWidget):
         A running edit joins it when it ends.
         """
         return self._session.recipe()
+
+    def _ask_for_batch(self) -> None:
+        """On a page's thread: show the present edit beneath, once the widget's thread is free."""
+        from nbdrag.widgets.batch_inputs import edit_in
+
+        edit_in(self)
+        self._home.call(self._show_batch)
+
+    def _show_batch(self) -> None:
+        try:
+            if self.batch is not None and self.batch.generator is self.generator:
+                self.batch.take(self)
+            else:
+                self.batch = self.to_batch()
+        except Exception as error:
+            self._session.complain(f"The preview can't be shown: {described(error)}")
 
 
 def session_of(

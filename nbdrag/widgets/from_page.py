@@ -216,6 +216,10 @@ class GetPng(Asked, tag="get_png"):
     """The picture as PNG; comes as the reply's buffer."""
 
 
+class ToBatch(Asked, tag="to_batch"):
+    """Show the present edit on many pictures, in a preview beneath the editor."""
+
+
 class GetModels(Asked, tag="get_models"):
     """The generators that have a name; they come as `Reply.models`."""
 
@@ -278,6 +282,7 @@ Request = (
     | GoTo
     | GetCode
     | GetPng
+    | ToBatch
     | GetModels
     | LoadModel
     | Upload

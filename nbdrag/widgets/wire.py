@@ -47,6 +47,8 @@ class Wire:
     ----------
     paints : bool
         Whether its pages need to know the parts of each picture.
+    on_batch : callable
+        Called when a page asks for a preview of the present edit on many pictures.
     """
 
     paints: ClassVar[bool] = False
@@ -59,6 +61,7 @@ class Wire:
         self._revision_sent = self._mask_sent = self._still_sent = -1
         self._before_sent: tuple[int, bool] | None = None
         self._thumbnails_sent: set[int] = set()
+        self.on_batch: Callable[[], object] = lambda: None
 
     def receive(self, content: object, buffers: Sequence[bytes | memoryview] = ()) -> None:
         """Handle what a page sent. Raises nothing, whatever it was."""
@@ -205,6 +208,8 @@ class Wire:
             case p.GetPng():
                 data = pictures.png(session.image())
                 return k.Reply(id=message.id, ok=True, filename=self._filename()), [data]
+            case p.ToBatch():
+                self.on_batch()
             case p.GetModels():
                 return k.Reply(id=message.id, ok=True, models=choices()), []
             case p.LoadModel():

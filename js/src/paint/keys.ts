@@ -65,6 +65,7 @@ export const KEYS: readonly BindingGroup<CommandName>[] = [
       { keys: ["Space"], command: null, label: "hold to pan with the pointer" },
       { keys: ["y"], command: "copyCode", label: "copy as Python" },
       { keys: ["d"], command: "savePng", label: "save PNG" },
+      { keys: ["j"], command: "toBatch", label: "send the edit to many pictures" },
     ],
   },
   {

@@ -228,6 +228,10 @@ export function commonCommands<V extends ViewState>(
 
     copyCode: command(() => copyCode(session, view), editable),
     savePng: command(() => savePng(session), editable),
+    toBatch: command(
+      () => ask({ kind: "to_batch" }),
+      when((state) => isRunning(state) || (state.snapshot?.cursor ?? 0) > 0),
+    ),
     help: command(() => {
       view.dispatch({ panel: view.get().panel?.kind === "help" ? null : { kind: "help" } });
     }, always),

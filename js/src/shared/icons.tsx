@@ -19,6 +19,7 @@ import {
   type IconNode,
   Lasso,
   Layers2,
+  LayoutGrid,
   Maximize,
   Move,
   PaintBucket,
@@ -82,6 +83,7 @@ const ICONS = {
   restore: History,
   refine: WandSparkles,
   learn: Plus,
+  batch: LayoutGrid,
 } satisfies Record<string, IconNode>;
 
 export type IconName = keyof typeof ICONS;

@@ -361,6 +361,12 @@ export interface GetPng {
   id: number;
 }
 
+/** Show the present edit on many pictures, in a preview beneath the editor. */
+export interface ToBatch {
+  kind: "to_batch";
+  id: number;
+}
+
 /** The generators that have a name; they come as `Reply.models`. */
 export interface GetModels {
   kind: "get_models";
@@ -434,6 +440,7 @@ export type Request =
   | GoTo
   | GetCode
   | GetPng
+  | ToBatch
   | GetModels
   | LoadModel
   | Upload
@@ -468,6 +475,7 @@ export type FromPage =
   | GoTo
   | GetCode
   | GetPng
+  | ToBatch
   | GetModels
   | LoadModel
   | Upload

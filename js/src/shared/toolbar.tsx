@@ -42,6 +42,7 @@ export function ExportGroup({ editor }: Props): JSX.Element {
     <div class="nb-group">
       <CommandButton editor={editor} command="copyCode" icon="code" label="Copy as Python" />
       <CommandButton editor={editor} command="savePng" icon="save" label="Save PNG" />
+      <CommandButton editor={editor} command="toBatch" icon="batch" label="Send to batch" />
     </div>
   );
 }

@@ -4,6 +4,7 @@
 // `initialize`, where no message can be missed, and shared by all the views that `render` makes.
 
 import type { AnyWidget } from "@anywidget/types";
+import { showBeneath } from "./beneath";
 import type { Session } from "./session";
 import type { Model } from "./wire";
 
@@ -33,10 +34,17 @@ export function defineWidget<S extends Pick<Session, "connect" | "close">>({
           session = null;
         };
       },
-      render({ model, el }) {
+      render({ model, el, host }) {
         const opened = sessionFor(model as Model);
         opened.connect();
-        return mount(el, opened);
+        const place = document.createElement("div");
+        el.append(place);
+        const unmount = mount(place, opened);
+        const leave = showBeneath(model as Model, el, host);
+        return () => {
+          leave();
+          unmount();
+        };
       },
     };
   };
