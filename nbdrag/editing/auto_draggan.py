@@ -255,7 +255,7 @@ def predict(
     regularize: bool = True,
 ) -> Tensor:
     """Predict drags whose arguments have been checked: [N, hops * n, num_ws, w_dim]."""
-    config = predictor.config
+    config, like = predictor.config, predictor.w_mean
     begin, real = filled_up(handles)
     end, _ = filled_up(targets)
     longest = float((end - begin).norm(dim=-1).max())
@@ -264,9 +264,11 @@ def predict(
     told = []
     for hop in range(hops):
         features = generator.synthesis(ws, until=block, taps=(block,)).features[block]
-        here, there = (torch.lerp(begin, end, (hop + i) / hops) for i in (0, 1))
-        question = (each.to(predictor.w_mean) for each in (ws, features, here, there))
-        told.append(predictor(*question, real, regularize=regularize).to(ws))
+        here, there = (torch.lerp(begin, end, (hop + i) / hops).to(like) for i in (0, 1))
+        sequence = predictor(
+            ws.to(like), features.to(like), here, there, real, regularize=regularize
+        )
+        told.append(sequence.to(ws))
         told[-1][:, :, config.movable :] = ws[:, None, config.movable :]  # not even rounded
         ws = told[-1][:, -1]
     return torch.cat(told, dim=1)

@@ -1,0 +1,355 @@
+"""Training a predictor: what drags are made of, what is learnt of them, and that it goes on."""
+
+import math
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from nbdrag.editing.latent_predictor import LatentPredictor, PredictorConfig
+from nbdrag.editing.latent_predictor_file import load_predictor
+from nbdrag.generators.checkpoint import save_generator
+from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
+from nbdrag.toonfaces import LANDMARKS
+from nbdrag.toonfaces.reader import load_reader
+from nbdrag.training import auto_draggan_landmarks as landmarks
+from nbdrag.training.auto_draggan import (
+    Training,
+    TrainingOptions,
+    falling,
+    main,
+    tell,
+    train,
+    untrained,
+)
+from nbdrag.training.auto_draggan_drags import (
+    Drags,
+    LandmarkDrags,
+    choose_handles,
+    distance,
+    planned,
+)
+from nbdrag.training.auto_draggan_landmarks import (
+    LatentLandmarks,
+    Portraits,
+    fit,
+    known_landmarks,
+    read_portraits,
+)
+from nbdrag.training.auto_draggan_latents import draw_latents, led_towards
+from nbdrag.training.auto_draggan_matches import MatchedDrags, matches
+from tests.editing.predictors import tiny_config
+
+TINY = StyleGAN2Config(32, z_dim=6, w_dim=6, mapping_layers=1, channel_base=64)
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return Generator(TINY, rng()).requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def config(generator) -> PredictorConfig:
+    return tiny_config(generator)
+
+
+class Moving(LatentLandmarks):
+    """Landmarks that move by ten pixels for each unit of a row's first two numbers."""
+
+    def __init__(self) -> None:
+        super().__init__(TINY.num_ws, TINY.w_dim, rng())
+
+    def forward(self, ws: Tensor) -> Tensor:
+        moved = ws[:, 0, None, :2].expand(-1, len(LANDMARKS), -1)
+        return 16 + 10 * moved
+
+
+def landmark_drags(generator, config, **changes: int) -> LandmarkDrags:
+    ws = draw_latents(generator, 32, rng(1)) * 0.2
+    known = Moving()
+    portraits = Portraits(ws, known(ws), torch.rand(32, len(LANDMARKS), generator=rng(2)) < 0.7)
+    sizes = {"pictures": 2, "drags": 6, "asked": 0, **changes}
+    return LandmarkDrags(generator, config, portraits, known, load_reader(), **sizes)
+
+
+# ---------------------------------------------------------------------------------------- latents
+
+
+def test_latents_are_drawn_from_w_and_about_it(generator):
+    ws = draw_latents(generator, 64, rng())
+    assert ws.shape == (64, generator.num_ws, 6)
+    assert torch.equal(ws, draw_latents(generator, 64, rng()))
+    apart = (ws - ws[:, :1]).abs().amax(dim=(1, 2)) / ws.std()
+    assert apart.min() < 0.3  # of one portrait, nearly
+    assert apart.max() > 1  # of two
+
+
+def test_latents_of_labelled_generators():
+    labelled = StyleGAN2Config(8, z_dim=4, w_dim=4, mapping_layers=1, channel_base=32, num_labels=3)
+    assert draw_latents(Generator(labelled), 5, rng()).isfinite().all()
+
+
+def test_sequences_lead_towards_another_latent(generator, config):
+    ws, others = draw_latents(generator, 8, rng()).chunk(2)
+    share = torch.tensor([0.2, 0.5, 1.0, 0.0])
+    sequence = led_towards(ws, others, share, config)
+    assert sequence.shape == (4, 4, generator.num_ws, 6)
+    assert torch.equal(sequence[:, 0], ws)
+    assert torch.equal(sequence[:, -1, 4:], ws[:, 4:])
+    torch.testing.assert_close(sequence[2, -1, :4], others[2, :4])
+    torch.testing.assert_close(sequence[1, -1, :4], (ws[1, :4] + others[1, :4]) / 2)
+    steps = sequence.diff(dim=1)
+    torch.testing.assert_close(steps, steps[:, :1].expand_as(steps))
+
+
+# -------------------------------------------------------------------------------------- landmarks
+
+
+def test_portraits_are_read_once(generator, tmp_path, monkeypatch):
+    monkeypatch.setattr(landmarks, "CHUNK", 4)
+    reader = load_reader()
+    once = read_portraits(generator, reader, tmp_path, 8, 0)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert once.ws.shape == (8, generator.num_ws, 6)
+    expected = reader(generator.synthesis(once.ws).image)
+    torch.testing.assert_close(once.landmarks, expected.landmarks, atol=1e-3, rtol=1e-3)
+    again = read_portraits(generator, None, tmp_path, 7, 0)  # nobody is asked
+    assert torch.equal(again.landmarks, once.landmarks[:7])
+    (tmp_path / "portraits-0001.safetensors").unlink()
+    resumed = read_portraits(generator, reader, tmp_path, 8, 0)
+    assert torch.equal(resumed.landmarks, once.landmarks)
+
+
+def test_landmarks_are_learnt_from_latents_and_kept(tmp_path, capsys):
+    ws = torch.randn(400, 4, 3, generator=rng(3))
+    way = torch.randn(12, 2 * len(LANDMARKS), generator=rng(4))
+    truth = 64 + 3 * (ws.flatten(1) @ way).unflatten(1, (-1, 2))
+    portraits = Portraits(ws, truth, torch.ones(400, len(LANDMARKS), dtype=torch.bool))
+    model = fit(portraits, steps=60, rate=1e-2)
+    off = (model(ws[:20]) - truth[:20]).norm(dim=-1).mean()
+    assert off < 0.5 * (truth - truth.mean(0)).norm(dim=-1).mean()
+    assert "held out" in capsys.readouterr().out
+    save_file(model.state_dict(), tmp_path / "landmarks.safetensors")
+    kept = known_landmarks(portraits, tmp_path, 0)
+    assert torch.equal(kept(ws[:3]), model(ws[:3]))
+
+
+def test_handles_hang_on_sure_landmarks():
+    sure = torch.zeros(50, len(LANDMARKS), dtype=torch.bool)
+    sure[:, 3:9] = True
+    seen = set()
+    for seed in range(12):
+        shares, real = choose_handles(sure, rng(seed))
+        seen.add(shares.shape[1])
+        torch.testing.assert_close(shares.sum(-1), torch.ones(shares.shape[:2]))
+        assert (shares[real][:, ~sure[0]] == 0).all()
+        assert real.any()
+    assert {1, 5} <= seen
+
+
+def test_drags_of_landmarks_ask_for_what_their_sequence_does(generator, config):
+    source = landmark_drags(generator, config)
+    for seed in range(4):
+        drags = source.draw(rng(seed))
+        assert drags.features.shape[0] == 2
+        assert drags.sequence.shape[:2] == (12, 4)
+        assert drags.real.any(1).all()
+        start, end = source.known(drags.sequence[:, 0]), source.known(drags.sequence[:, -1])
+        way = drags.targets - drags.handles
+        asked = (drags.shares @ (end - start) - way).norm(dim=-1) < 1e-3
+        held = way.norm(dim=-1) == 0
+        assert (asked | held).all()
+        # Whoever follows the sequence has no loss, but for handles that ask to be held.
+        follows = drags._replace(real=drags.real & asked)
+        loss = source.drag_loss(follows, drags.sequence[:, 1:], 0.0, rng())
+        assert loss < 1e-3
+        still = drags.sequence[:, :1].expand(-1, 3, -1, -1)
+        expected = distance(drags.handles[:, None], planned(drags, 3))
+        weight = torch.tensor([1.0, 4.0, 9.0])[:, None] / 14 * drags.real[:, None]
+        torch.testing.assert_close(
+            source.drag_loss(drags, still, 0.0, rng()),
+            (expected * weight).sum() / drags.real.sum(),
+        )
+
+
+def test_in_the_end_the_reader_is_asked(generator, config):
+    source = landmark_drags(generator, config, asked=3)
+    drags = source.draw(rng(5))
+    still = drags.sequence[:, :1].expand(-1, 3, -1, -1).clone().requires_grad_()
+    early = source.drag_loss(drags, still, 0.1, rng())
+    late = source.drag_loss(drags, still, 0.9, rng())
+    few = slice(0, 12, 4)
+    asked = distance(drags.handles[few], drags.targets[few]) * drags.real[few]
+    torch.testing.assert_close(late, (early + asked.sum() / drags.real[few].sum()) / 2)
+    late.backward()
+    assert still.grad is not None
+    assert still.grad[few, -1].abs().max() > 0
+
+
+def test_distance_is_smooth_where_it_is_nought():
+    points = torch.tensor([[3.0, 4.0], [0.0, 0.0]], requires_grad=True)
+    found = distance(points, torch.zeros(2, 2))
+    torch.testing.assert_close(found, torch.tensor([4.9, 0.0]), atol=2e-3, rtol=0)
+    found.sum().backward()
+    assert points.grad is not None
+    assert points.grad[1].tolist() == [0, 0]
+
+
+# ---------------------------------------------------------------------------------------- matches
+
+
+def test_matches_find_what_was_shifted():
+    first = torch.randn(12, 16, 16, generator=rng(6))
+    last = first.roll((2, -3), dims=(1, 2))  # down by two, left by three
+    handles, targets, real = matches(first, last, rng())
+    assert real.all()
+    way = (targets - handles).remainder(16)
+    assert torch.equal(way, torch.tensor([13.0, 2.0]).expand(len(way), 2))
+
+
+def test_what_does_not_come_back_is_no_match():
+    first = torch.randn(4, 16, 16, generator=rng(7))
+    last = first[:, 2:3, 2:3].expand(-1, 16, 16)  # all of it looks like one place
+    handles, _, real = matches(first, last, rng())
+    assert not real.all()
+    assert ((handles[real] - 2.5).norm(dim=1) <= 1.5).all()  # true at most about that place
+    *_, real = matches(first, first, rng())
+    assert real.all()
+
+
+def test_matched_drags_are_whole_and_their_loss_is_that_of_the_features(generator, config):
+    source = MatchedDrags(generator, config, pictures=2, drags=3)
+    drags = source.draw(rng(8))
+    assert drags.handles.shape == drags.targets.shape
+    assert drags.real.any(1).all()
+    assert drags.shares.shape[-1] == 0
+    assert ((drags.targets - drags.handles).norm(dim=-1)[drags.real] <= 8).all()
+    assert source.latents(3, rng()).shape == (3, generator.num_ws, 6)
+    stays = drags._replace(targets=drags.handles)
+    still = drags.sequence[:, :1].expand(-1, 3, -1, -1)
+    assert source.drag_loss(stays, still, 0.0, rng()) < 1e-5
+    moved = (still + 1).clone().requires_grad_()
+    loss = source.drag_loss(stays, moved, 0.0, rng())
+    loss.backward()
+    assert loss > 0.05
+    assert moved.grad is not None
+    assert moved.grad.abs().max() > 0
+
+
+# --------------------------------------------------------------------------------------- training
+
+
+SHORT = TrainingOptions(
+    regularizer_steps=3, regularizer_batch=4, steps=6, rate=1e-3, pictures=1, drags=2
+)
+
+
+def fresh(generator, config, options=SHORT) -> Training:
+    return Training(untrained(generator, config, 0), options, rng())
+
+
+def test_an_untrained_predictor_knows_the_scales(generator, config):
+    predictor = untrained(generator, config, 0)
+    assert predictor.generator_hash == generator.content_hash
+    ws = generator.mapping(torch.randn(200, 6, generator=rng(9)), truncation=0.7)
+    rows = predictor.normalised(ws)
+    assert 0.7 < rows.std() < 1.4
+    torch.testing.assert_close(predictor.denormalised(rows), ws)
+
+
+def test_both_stages_learn(generator, config):
+    """A drag loss that only asks for a shift of the latent is soon met."""
+
+    class Shift(MatchedDrags):
+        def drag_loss(
+            self, drags: Drags, told: Tensor, progress: float, rng: torch.Generator
+        ) -> Tensor:
+            return (told[:, -1, 0, 0] - drags.sequence[:, 0, 0, 0] - 0.3).abs().mean()
+
+    options = TrainingOptions(
+        regularizer_steps=20,
+        regularizer_batch=4,
+        steps=400,
+        rate=1e-2,
+        alpha=0.0,
+        pictures=1,
+        drags=2,
+    )
+    training = fresh(generator, config, options)
+    source = Shift(generator, config, pictures=1, drags=2)
+    for _ in range(20):
+        training.regularizer_step(source)
+    losses = [training.step(source)["drag"] for _ in range(25)]
+    assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+
+
+def test_a_training_that_was_interrupted_ends_the_same(generator, config, tmp_path):
+    source = MatchedDrags(generator, config, pictures=1, drags=2)
+    straight = fresh(generator, config)
+    train(straight, source, tmp_path / "straight", log_every=2)
+    first = fresh(generator, config)
+    calls = iter([False] * 5 + [True] * 9)
+    train(first, source, tmp_path / "parts", stop=lambda: next(calls))
+    assert (first.regularizer_steps, first.steps) == (3, 2)
+    second = fresh(generator, config)
+    second.restore(torch.load(tmp_path / "parts" / "checkpoint.pt", weights_only=True))
+    train(second, source, tmp_path / "parts")
+    assert second.steps == 6
+    for name, value in straight.average.items():
+        assert torch.equal(value, second.average[name]), name
+    assert '"stage": "joint"' in (tmp_path / "straight" / "log.jsonl").read_text()
+
+
+def test_a_batch_that_is_not_finite_is_passed_over(generator, config):
+    class Broken(MatchedDrags):
+        def drag_loss(
+            self, drags: Drags, told: Tensor, progress: float, rng: torch.Generator
+        ) -> Tensor:
+            return told.sum() * math.nan
+
+    training = fresh(generator, config)
+    before = {name: value.clone() for name, value in training.predictor.state_dict().items()}
+    training.step(Broken(generator, config, pictures=1, drags=2))
+    assert training.steps == 1
+    for name, value in training.predictor.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_the_step_size_falls_along_half_a_cosine():
+    assert [falling(x, 0.1) for x in (0.0, 1.0, 2.0)] == [1.0, 0.1, 0.1]
+    assert falling(0.5, 0.1) == pytest.approx(0.55)
+
+
+def test_the_papers_rates_are_the_default(generator):
+    wide = Generator(StyleGAN2Config(8, z_dim=4, w_dim=512, mapping_layers=1, channel_base=32))
+    paper = TrainingOptions.for_generator(wide)
+    assert (paper.alpha, paper.beta, paper.regularizer_rate) == (0.1, 1.0, 1e-3)
+    assert (paper.rate, paper.least_rate, paper.joint_rate) == (1e-5, 1e-7, 1e-5)
+    assert TrainingOptions.for_generator(generator).rate > paper.rate
+
+
+def test_the_command_trains_goes_on_and_writes_a_predictor(generator, tmp_path, capsys):
+    save_generator(generator, tmp_path / "g.safetensors")
+    given = [str(tmp_path / "g.safetensors"), str(tmp_path / "run")]
+    few = ["--regularizer-steps", "2", "--pictures", "1", "--drags", "2"]
+    out = tmp_path / "p.safetensors"
+    main([*given, *few, "--steps", "2", "--out", str(out)])
+    assert load_predictor(out, generator).config == PredictorConfig.for_generator(generator)
+    first = load_file(out)
+    main([*given, "--steps", "4", "--out", str(out)])
+    assert "going on from step 2" in capsys.readouterr().out
+    assert any((value != first[name]).any() for name, value in load_file(out).items())
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "none.pkl"), str(tmp_path / "run")])
+    assert "there is no file" in capsys.readouterr().err
+
+
+def test_told_latents_have_the_shape_of_the_sequence(generator, config):
+    drags = MatchedDrags(generator, config, pictures=1, drags=2).draw(rng())
+    told = tell(LatentPredictor(config), drags)
+    assert told.shape == drags.sequence[:, 1:].shape
