@@ -72,4 +72,5 @@ def generator_lock(generator: Generator) -> FairLock:
 
 # Beside the generator and not on it, since a lock can be neither copied nor pickled with it.
 _locks: WeakKeyDictionary[Generator, FairLock] = WeakKeyDictionary()
-_locks_guard = threading.Lock()
+# Reentrant, since anything may be collected in between, also an editor that then closes.
+_locks_guard = threading.RLock()

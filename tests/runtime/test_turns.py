@@ -5,6 +5,7 @@ import weakref
 import pytest
 
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
+from nbdrag.runtime import turns
 from nbdrag.runtime.turns import FairLock, generator_lock
 
 
@@ -34,6 +35,28 @@ def test_threads_get_one_and_the_same_lock() -> None:
     in_threads(*[look] * 8)
     assert len(found) == 8
     assert len(set(map(id, found))) == 1
+
+
+def test_one_may_be_asked_for_while_another_is_being_made(monkeypatch) -> None:
+    """As when an editor that is collected right then closes."""
+    one, other = small_generator(), small_generator()
+
+    class Interrupted(FairLock):
+        def __init__(self) -> None:
+            super().__init__()
+            if not closed:
+                closed.append(None)
+                closed[0] = generator_lock(other)
+
+    closed: list[FairLock | None] = []
+    monkeypatch.setattr(turns, "FairLock", Interrupted)
+    # A thread that hangs is no reason for the tests to hang.
+    thread = threading.Thread(target=generator_lock, args=(one,), daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert closed == [generator_lock(other)]
+    assert generator_lock(one) is not generator_lock(other)
 
 
 def test_first_come_first_served() -> None:
