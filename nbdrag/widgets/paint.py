@@ -11,8 +11,11 @@ from os import PathLike
 from shutil import rmtree
 from tempfile import mkdtemp
 from types import MappingProxyType
+from typing import Any
 
+import traitlets
 from numpy.typing import ArrayLike
+from PIL import Image
 
 from nbdrag.editing.paint_options import PaintOptions
 from nbdrag.generators.segmenter import Part
@@ -20,10 +23,12 @@ from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.synthesis import is_quick
 from nbdrag.transfer.library import EditLibrary
 from nbdrag.transfer.vectors import EditVector
+from nbdrag.widgets import from_kernel
 from nbdrag.widgets.editor import Editor, session_of
 from nbdrag.widgets.from_kernel import Status
 from nbdrag.widgets.labels import LabelArray
-from nbdrag.widgets.paint_wire import PaintWire
+from nbdrag.widgets.paint_wire import PaintWire, legend
+from nbdrag.widgets.part_sheet import part_sheet
 
 
 class SegmentationPainter(Editor):
@@ -57,6 +62,11 @@ class SegmentationPainter(Editor):
         The last picture at rest, as lossless WebP, for the notebook file.
     saved : dict
         The last state at rest, for the notebook file.
+    saved_parts : dict
+        Names and colours of the parts, for the notebook file.
+    saved_labels : bytes
+        What was painted last, for the notebook file: a byte a pixel, compressed; empty if the
+        parts of the picture aren't known.
 
     Raises
     ------
@@ -88,6 +98,9 @@ class SegmentationPainter(Editor):
 
     _bundle = "paint"
     _wire_of = PaintWire
+
+    saved_parts = traitlets.Dict().tag(sync=True)
+    saved_labels = traitlets.Bytes().tag(sync=True)
 
     def __init__(
         self,
@@ -232,6 +245,29 @@ class SegmentationPainter(Editor):
     def forget(self, name: str) -> None:
         """Delete a vector from `library`, and its slider. Raises ValueError if it isn't there."""
         self._session.forget(name)
+
+    # --------------------------------------------------------------------- where no kernel runs
+
+    def _version(self) -> object:
+        known = self._session.part_map
+        return super()._version(), known and known.version
+
+    def _sheet(self) -> Image.Image:
+        with self._session.lock:
+            known, parts = self._session.part_map, self._session.parts
+        picture = super()._sheet()
+        if known is None or known.size != (picture.height, picture.width):
+            return picture
+        return part_sheet(picture, known.edited, parts)
+
+    def _savings(self) -> dict[str, Any]:
+        with self._session.lock:
+            known = self._session.part_map
+            return {
+                **super()._savings(),
+                "saved_parts": from_kernel.encode(legend(self._session.parts)),
+                "saved_labels": known.maps[known.cursor] if known else b"",
+            }
 
 
 def opened_library(library: EditLibrary | str | PathLike[str] | None) -> EditLibrary:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from nbdrag.generators.segmenter import Part
 from nbdrag.runtime.rest import AtRest
 from nbdrag.widgets import from_kernel as k
 from nbdrag.widgets import from_page as p
@@ -113,15 +114,7 @@ class PaintWire(Wire):
         parts = self._session.parts
         if self._parts_sent != parts:
             self._parts_sent = parts
-            sides = mirrors([part.name for part in parts])
-            self._post(
-                k.Parts(
-                    parts=[
-                        k.PaintedPart(name=part.name, colour=part.colour, mirrored=side)
-                        for part, side in zip(parts, sides, strict=True)
-                    ]
-                )
-            )
+            self._post(legend(parts))
 
     def _post_labels(self) -> None:
         """Send the map as it is painted; and the original one, if it is of another picture."""
@@ -155,3 +148,14 @@ class PaintWire(Wire):
         ]
         previews = [vector.preview for vector in session.vectors.values()]
         self._post(k.Vectors(vectors=vectors), *previews)
+
+
+def legend(parts: Sequence[Part]) -> k.Parts:
+    """What can be painted, as a message."""
+    sides = mirrors([part.name for part in parts])
+    return k.Parts(
+        parts=[
+            k.PaintedPart(name=part.name, colour=part.colour, mirrored=side)
+            for part, side in zip(parts, sides, strict=True)
+        ]
+    )

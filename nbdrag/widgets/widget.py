@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import anywidget
 import traitlets
+from PIL import Image
 
 from nbdrag.editing.step import Step
 from nbdrag.runtime import pictures
@@ -65,7 +66,7 @@ class SessionWidget(anywidget.AnyWidget):
         self._wire = self._wire_of(session, models, self._send_custom)
         self._leave: Callable[[], object] = lambda: None
         self._home = HomeThread()
-        self._saved_version = session.still_version
+        self._saved_version = self._version()
         super().__init__(_esm=esm, _css=css, **self._savings())
         free_replies(self.comm)
         listener = Listener(
@@ -96,7 +97,7 @@ class SessionWidget(anywidget.AnyWidget):
         if bundle is not None:
             # Where there is no widget: on code hosts, in exported documents. Never text/html,
             # which some front ends prefer to the live widget.
-            bundle[0]["image/png"] = base64.b64encode(pictures.png(self.image)).decode()
+            bundle[0]["image/png"] = base64.b64encode(pictures.png(self._sheet())).decode()
         return bundle
 
     def _on_page_message(
@@ -125,11 +126,11 @@ class SessionWidget(anywidget.AnyWidget):
         """Set the traits, on the thread that made the editor, if there is another still."""
         session = self._session
         with session.lock:
-            if session.running or self._saved_version == session.still_version:
+            if session.running or self._saved_version == self._version():
                 return
             if not session.album.is_whole(session.album.current):
                 return  # the whole picture comes soon, and this is called again
-            self._saved_version = session.still_version
+            self._saved_version = self._version()
             savings = self._savings()
         for name, value in savings.items():
             try:
@@ -137,6 +138,14 @@ class SessionWidget(anywidget.AnyWidget):
             except Exception:
                 # It is set, but can't be told: the page or the kernel is going away.
                 logging.getLogger(__name__).debug("not sent: %s", name, exc_info=True)
+
+    def _version(self) -> object:
+        """Another one when there is something else to save."""
+        return self._session.still_version
+
+    def _sheet(self) -> Image.Image:
+        """What shows where there is no widget."""
+        return self._session.image()
 
     def _savings(self) -> dict[str, Any]:
         """What the notebook file keeps: a still, and the state that belongs to it."""

@@ -17,7 +17,10 @@ from nbdrag.runtime import synthesis
 from nbdrag.transfer.library import EditLibrary
 from nbdrag.widgets.drag import DragEditor
 from nbdrag.widgets.editor import Editor
+from nbdrag.widgets.labels import unpacked
 from nbdrag.widgets.paint import SegmentationPainter
+from nbdrag.widgets.part_sheet import part_sheet
+from nbdrag.widgets.session import Session
 from tests.widgets.page import FakeComm, Page
 from tests.widgets.painting import PATIENT, QUICK, some_vector
 from tests.widgets.watching import LIMIT, PAIRS, Make, dragged, pixels
@@ -73,8 +76,31 @@ def test_it_opens_with_what_a_static_page_shows(painter: SegmentationPainter) ->
     assert comm.opened["state"]["_esm"] == "export default {}"
     assert painter.saved["labels_version"] is not None
     assert np.array_equal(pixels(painter.still), painter.image)
+    names = [part["name"] for part in painter.saved_parts["parts"]]
+    assert names == [part.name for part in painter.parts]
+    assert np.array_equal(unpacked(painter.saved_labels, (32, 32)), painter.labels)
     bundle, _ = painter._repr_mimebundle_()  # type: ignore[misc]
-    assert np.array_equal(pixels(base64.b64decode(bundle["image/png"])), painter.image)
+    expected = part_sheet(painter.image, painter.labels, painter.parts)
+    assert np.array_equal(pixels(base64.b64decode(bundle["image/png"])), expected)
+
+
+def test_what_is_painted_is_saved_stroke_by_stroke(painter: SegmentationPainter) -> None:
+    painter.labels = with_bigger_mouth(painter)
+    assert painter.saved["strokes"] == 1
+    assert np.array_equal(unpacked(painter.saved_labels, (32, 32)), painter.labels)
+    painter.undo()
+    assert painter.saved["strokes"] == 0
+    assert np.array_equal(unpacked(painter.saved_labels, (32, 32)), painter.original_labels)
+
+
+def test_where_parts_are_not_known_the_picture_alone_is_saved(
+    make_painter: MakePainter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesis, "WHOLE_UP_TO", 16 * 16)
+    monkeypatch.setattr(Session, "_settle", lambda session: None)
+    painter = make_painter()
+    assert painter.saved_labels == b""
+    assert np.array_equal(np.asarray(painter._sheet()), painter.image)
 
 
 def test_everything_is_there_from_python(painter: SegmentationPainter) -> None:

@@ -17,10 +17,11 @@ export function nameOf({ name }: PaintedPart): string {
 export function Parts({ painter }: { painter: Painter }): JSX.Element | null {
   const { session, view } = painter;
   const parts = useSelect(session.store, (state) => state.parts);
-  const known = useSelect(session.store, (state) => state.snapshot !== null && isLive(state));
+  const live = useSelect(session.store, isLive);
+  const known = useSelect(session.store, (state) => state.snapshot !== null);
   const over = useSelect(view, (v) => v.over);
   const part = useSelect(view, (v) => v.part);
-  if (!known) return null;
+  if (!known || (!live && parts.length === 0)) return null;
   if (parts.length === 0) return <NoParts />;
 
   /** Up and down lead through the parts, and choose them. */

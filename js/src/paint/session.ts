@@ -2,7 +2,7 @@
 
 import { inflate } from "../shared/inflate";
 import { toBlob } from "../shared/pictures";
-import type { Labels, Vectors } from "../shared/protocol.gen";
+import type { Labels, Parts, Vectors } from "../shared/protocol.gen";
 import {
   openSession as openWidget,
   type Request,
@@ -10,7 +10,7 @@ import {
   type Session as WidgetSession,
 } from "../shared/session";
 import { createStore } from "../shared/store";
-import type { Model } from "../shared/wire";
+import { type HostBuffer, type Model, toBytes } from "../shared/wire";
 import type { Stroke } from "./labels";
 import { EMPTY, type Event, type PainterState, reduce, type Scales, shownScales } from "./store";
 
@@ -99,6 +99,26 @@ export function openSession(model: Model): Session {
       if (kind !== "slide") void sendScales();
     },
   });
+
+  /** What the notebook saved, for a page without a kernel and for the time until it answers. */
+  const showSaved = async () => {
+    const { snapshot } = store.get();
+    const saved = model.get("saved_parts") as Partial<Parts> | undefined;
+    const bytes = model.get("saved_labels") as HostBuffer | undefined;
+    if (snapshot === null || !saved?.parts || !bytes?.byteLength) return;
+    const { width, height } = snapshot.model;
+    const labels = await inflate(toBytes(bytes), width * height);
+    // What comes from the kernel is newer.
+    if (store.get().connection === "live" || store.get().edited !== null) return;
+    const version = snapshot.labels_version ?? 0;
+    dispatch({ kind: "parts", parts: saved.parts });
+    dispatch({
+      kind: "labels",
+      original: false,
+      known: { version, map: { width, height, labels } },
+    });
+  };
+  void showSaved().catch(() => undefined);
 
   const settle = (mine: number, ok: boolean) =>
     dispatch({ kind: "stroke-settled", revision: mine, ok });

@@ -7,7 +7,7 @@ import type { Gestures } from "../shared/gestures";
 import { useSelect } from "../shared/hooks";
 import type { OpenMenu } from "../shared/pointers";
 import { Crosshair, Stage } from "../shared/stage";
-import { isLive } from "../shared/store";
+import { isEditable, isLive } from "../shared/store";
 import { type Point, toStage } from "../shared/viewport";
 import { createMapScene, createPictureScene, createShownMap } from "./canvas";
 import { movedParts, type Painter } from "./editor";
@@ -26,9 +26,9 @@ const KEYS = "Digits choose a part, arrow keys move a crosshair, Enter begins an
 export function Stages({ painter, gestures }: Props): JSX.Element {
   const { session, view } = painter;
   const paintable = useSelect(session.store, isPaintable);
-  // A saved notebook has no part map to show beside the picture.
-  const live = useSelect(session.store, isLive);
-  const over = useSelect(view, (v) => v.over) || !live;
+  // A notebook may be saved before the parts are known: then there is no map to show.
+  const none = useSelect(session.store, (state) => !isLive(state) && !isPaintable(state));
+  const over = useSelect(view, (v) => v.over) || none;
   const shown = useMemo(() => createShownMap(painter), [painter]);
   const mapScene = useMemo(() => createMapScene(painter, shown), [painter, shown]);
   const pictureScene = useMemo(() => createPictureScene(painter, shown), [painter, shown]);
@@ -89,7 +89,7 @@ function Overlay({ painter, shown, names }: OverlayProps): JSX.Element | null {
   const { session, view } = painter;
   const state = useSelect(session.store, (s) => s);
   const own = useSelect(view, (v) => v);
-  if (state.snapshot === null || own.stage.width === 0 || own.comparing) return null;
+  if (!isEditable(state) || own.stage.width === 0 || own.comparing) return null;
 
   const map = shown();
   const viewport = painter.viewport();

@@ -36,6 +36,11 @@ function face(): Uint8Array {
 
 const map = (labels: Uint8Array): PartMap => ({ width: SIDE, height: SIDE, labels });
 
+/** As the kernel sends a map. */
+export function deflated(labels: Uint8Array): ArrayBuffer {
+  return new Uint8Array(deflateSync(labels)).buffer;
+}
+
 export class FakePaintKernel extends FakeKernel {
   readonly original = map(face());
   edited = this.original;
@@ -59,7 +64,7 @@ export class FakePaintKernel extends FakeKernel {
     const { labels } = original ? this.original : this.edited;
     this.say(
       { kind: "labels", version, width: SIDE, height: SIDE, original },
-      new Uint8Array(deflateSync(labels)),
+      new Uint8Array(deflated(labels)),
     );
   }
 

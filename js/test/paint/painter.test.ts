@@ -7,7 +7,7 @@ import * as module from "../../src/paint/index";
 import { click, drag, part, pointer, press, STAGE, standIn } from "../fakes/browser";
 import { HOSTS, Host } from "../fakes/hosts";
 import { PIXELS, snapshot } from "../fakes/kernel";
-import { FakePaintKernel, vector } from "../fakes/paintKernel";
+import { deflated, FakePaintKernel, PARTS, vector } from "../fakes/paintKernel";
 
 let host: Host;
 let kernel: FakePaintKernel;
@@ -668,6 +668,30 @@ it("shows a saved picture without a kernel, and nothing can be changed", async (
   for (const name of ["apply", "live", "undo", "redo", "reset", "copyCode", "savePng", "seed"]) {
     expect(button(name).disabled, name).toBe(true);
   }
+});
+
+it("shows the part map and the legend that were saved with it", async () => {
+  host.close();
+  const saved = snapshot({ labels_version: 7, strokes: 2 });
+  const saved_parts = { kind: "parts", parts: PARTS };
+  const saved_labels = new DataView(deflated(kernel.original.labels));
+  host = new Host(HOSTS.static, { still: PIXELS, saved, saved_parts, saved_labels });
+  await host.open(module);
+  root = await host.show();
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(root.dataset).toMatchObject({ state: "static", labels: "7" });
+  expect(root.querySelectorAll(".nb-stage")).toHaveLength(2);
+  expect(root.querySelectorAll(".nb-part")).toHaveLength(PARTS.length);
+  expect(button("restore").disabled).toBe(true);
+  button("show-skin").click();
+  await settle();
+  expect(button("show-skin").getAttribute("aria-pressed")).toBe("false");
+  drag(part(root, "map-stage"), [
+    [10, 10],
+    [20, 20],
+  ]);
+  await settle();
+  expect(root.dataset.settled).toBe("true");
 });
 
 it("says so when a part map can't be read", async () => {
