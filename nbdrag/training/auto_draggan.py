@@ -93,7 +93,7 @@ class TrainingOptions:
     pictures: int = 8
     drags: int = 1
     portraits: int = 10_752
-    asked: int = 8
+    asked: int = 16
     seed: int = 0
 
     @classmethod
@@ -104,10 +104,11 @@ class TrainingOptions:
         return cls(
             regularizer_steps=800,
             regularizer_rate=2e-3,
-            steps=1500,
+            steps=2800,
             rate=1e-3,
             least_rate=1e-5,
             joint_rate=1e-4,
+            alpha=0.5,
             pictures=4,
             drags=16,
         )

@@ -74,8 +74,8 @@ class MatchedDrags:
         lost = ~real.any(1)  # nothing matched: then a place is held
         targets[lost, 0] = handles[lost, 0]
         real[lost, 0] = True
-        none = handles.new_zeros(*real.shape, 0)
-        return Drags(first, sequence, handles, targets, real, none)
+        shares, landmarks = handles.new_zeros(*real.shape, 0), handles.new_zeros(count, 0, 2)
+        return Drags(first, sequence, handles, targets, real, shares, landmarks)
 
     def drag_loss(
         self, drags: Drags, told: Tensor, progress: float, rng: torch.Generator

@@ -177,18 +177,24 @@ def test_drags_of_landmarks_ask_for_what_their_sequence_does(generator, config):
         )
 
 
-def test_in_the_end_the_reader_is_asked(generator, config):
+def test_after_a_while_the_reader_is_asked(generator, config):
+    """It says where points are; which way to go is known without it."""
     source = landmark_drags(generator, config, asked=3)
     drags = source.draw(rng(5))
     still = drags.sequence[:, :1].expand(-1, 3, -1, -1).clone().requires_grad_()
     early = source.drag_loss(drags, still, 0.1, rng())
-    late = source.drag_loss(drags, still, 0.9, rng())
     few = slice(0, 12, 4)
-    asked = distance(drags.handles[few], drags.targets[few]) * drags.real[few]
-    torch.testing.assert_close(late, (early + asked.sum() / drags.real[few].sum()) / 2)
+    seen = source.reader(generator.synthesis(drags.sequence[few, 0]).image).landmarks
+    elsewhere = drags._replace(landmarks=drags.landmarks.clone())
+    elsewhere.landmarks[few] = seen + 5  # as if they had been five pixels further on
+    late = source.drag_loss(elsewhere, still, 0.9, rng())
+    asked = distance(drags.handles[few] - 5, drags.targets[few]) * drags.real[few]
+    expected = torch.lerp(early, asked.sum() / drags.real[few].sum(), 0.75)
+    torch.testing.assert_close(late, expected, atol=1e-4, rtol=1e-4)
     late.backward()
     assert still.grad is not None
-    assert still.grad[few, -1].abs().max() > 0
+    assert still.grad[few, -1, 0, :2].abs().max() > 0
+    assert still.grad[:, :, 1:].abs().max() == 0  # which landmarks here don't depend on
 
 
 def test_distance_is_smooth_where_it_is_nought():
