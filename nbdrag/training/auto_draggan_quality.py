@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -141,7 +141,7 @@ def draw_case(generator: Generator, reader: Reader, seed: int, count: int) -> Ca
     while True:
         z = torch.randn(2, generator.z_dim, generator=rng)
         ws = generator.mapping(z, truncation=0.7)
-        reading = reader(generator.synthesis(ws).image)
+        reading = reader(generator.synthesis(ws).image.clamp(-1, 1))
         sure = ((reading.confidence > SURE) & (reading.visible > SURE)).all(0)
         choices = torch.tensor([i for i in FACIAL if sure[i]])
         if len(choices) >= max(count, 10):
@@ -174,7 +174,7 @@ def training_of(path: Path) -> dict[str, Any]:
     return found
 
 
-def main() -> None:
+def main(given: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--generator", default="toonfaces-128")
@@ -182,7 +182,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--points", type=int, nargs="+", default=[1, 5])
     parser.add_argument("--refine", type=int, default=4)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     torch.set_num_threads(1)
     generator, reader = load_generator(arguments.generator), load_reader()
     predictor = load_predictor(arguments.predictor, generator)
