@@ -1,4 +1,4 @@
-"""Open and drag in the hosts beside JupyterLab: Notebook 7, Voila and marimo."""
+"""Open, drag and paint in the hosts beside JupyterLab: Notebook 7, Voila and marimo."""
 
 from __future__ import annotations
 
@@ -6,21 +6,30 @@ import math
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.editor import (
     LIP,
     OPEN,
+    WAIT,
+    another_picture,
     editor_on,
+    expect_picture,
     expect_state,
+    picture,
     place_pair,
     points,
     start_and_watch,
 )
 from tests.browser.lab import open_notebook, run_all, write_notebook
+from tests.browser.painter import choose, paint_with_mouse, painter_on, slide
 from tests.browser.servers import Server, jupyter_server, marimo_server, voila_server
 
-CELLS = ("from nbdrag import DragEditor", "editor = DragEditor(seed=27)\neditor")
+CELLS = (
+    "from nbdrag import DragEditor, SegmentationPainter",
+    "editor = DragEditor(seed=27)\neditor",
+    "painter = SegmentationPainter(seed=3, options={'max_steps': 8})\npainter",
+)
 
 MARIMO = """
 import marimo
@@ -30,10 +39,17 @@ app = marimo.App()
 
 @app.cell
 def _():
-    from nbdrag import DragEditor
+    from nbdrag import DragEditor, SegmentationPainter
 
     editor = DragEditor(seed=27)
     editor
+    return (SegmentationPainter,)
+
+
+@app.cell
+def _(SegmentationPainter):
+    painter = SegmentationPainter(seed=3, options={"max_steps": 8})
+    painter
     return
 
 
@@ -69,16 +85,19 @@ def test_notebook_7(notebook_7: Server, page: Page) -> None:
     open_notebook(page, notebook_7, "drag.ipynb", view="notebooks")
     run_all(page)
     drag_in(editor_on(page))
+    paint_in(painter_on(page))
 
 
 def test_voila(voila: Server, page: Page) -> None:
     page.goto(voila.url)
     drag_in(editor_on(page))
+    paint_in(painter_on(page))
 
 
 def test_marimo(marimo: Server, page: Page) -> None:
     page.goto(marimo.url)
     drag_in(editor_on(page))
+    paint_in(painter_on(page))
 
 
 def drag_in(editor: Locator) -> None:
@@ -89,3 +108,21 @@ def drag_in(editor: Locator) -> None:
     [[x, y, *goal]] = points(editor)
     assert goal == pytest.approx(OPEN, abs=1)
     assert math.dist((x, y), goal) <= 1
+
+
+def paint_in(painter: Locator) -> None:
+    """Paint, let the picture follow, undo; then move a slider."""
+    first = picture(painter)
+    choose(painter, "inner_mouth")
+    paint_with_mouse(painter, [(67.5, 91.0), (76.5, 91.0)])
+    painter.get_by_test_id("apply").click()
+    expect(painter.get_by_test_id("edits")).to_have_text("1 of 1 edits", timeout=WAIT)
+    expect_state(painter, "idle")
+    followed = another_picture(painter, first)
+    painter.get_by_test_id("history-0").click()
+    expect(painter).to_have_attribute("data-strokes", "1", timeout=WAIT)
+    painter.get_by_test_id("undo").click()
+    expect_picture(painter, first)
+    slide(painter, "smile", 1.0)
+    another_picture(painter, first, followed)
+    expect(painter.get_by_test_id("edits")).to_have_text("1 of 1 edits", timeout=WAIT)

@@ -20,6 +20,7 @@ from tests.browser.lab import (
     reopen,
     run_all,
     save,
+    wait_in_kernel,
     write_notebook,
 )
 from tests.browser.painter import (
@@ -42,10 +43,11 @@ HASHES = (
     "[__import__('hashlib').sha256(data).hexdigest() for data in "
     "(painter.image.tobytes(), painter.ws.detach().numpy().tobytes())]"
 )
-NOSE = (
+CENTRE = (
     "[(float(places.min()) + float(places.max()) + 1) / 2 for places in "
-    "(painter.labels == [part.name for part in painter.parts].index('nose')).nonzero()[::-1]]"
+    "(painter.labels == [part.name for part in painter.parts].index('{part}')).nonzero()[::-1]]"
 )
+NOSE = CENTRE.format(part="nose")
 PART_AT = "painter.parts[painter.labels[{y}, {x}]].name"
 
 
@@ -264,6 +266,50 @@ def test_drag_and_paint_share_one_picture(lab: Server, page: Page) -> None:
     expect(editor.get_by_test_id("edits")).to_have_text("0 of 1 edits", timeout=WAIT)
     painter.scroll_into_view_if_needed()
     expect(painter).to_have_attribute("data-strokes", "1", timeout=WAIT)
+
+
+def test_a_saved_notebook_shows_picture_and_parts_without_a_kernel(painter: Locator) -> None:
+    page = painter.page
+    page.evaluate(
+        "jupyterapp.commands.execute('@jupyter-widgets/jupyterlab-manager:saveWidgetState')"
+    )
+    choose(painter, "inner_mouth")
+    paint_with_mouse(painter, MOUTH)
+    page.mouse.move(0, 0)
+    # The wish is laid over the picture that has yet to follow it; what is saved is the picture.
+    labels = shown_labels(painter)
+    wait_in_kernel(page, "painter.saved['strokes'] == 1")
+    save(page)
+    page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown().then(() => undefined)")
+
+    page.reload()
+    page.wait_for_function("window.jupyterapp?.restored !== undefined")
+    again = page.get_by_test_id("painter")
+    expect(again).to_have_attribute("data-state", "static", timeout=WAIT)
+    expect(again.get_by_test_id("map-canvas")).to_be_visible()
+    assert shown_labels(again) == labels
+    expect(again.get_by_test_id("part-inner_mouth")).to_be_visible()
+    expect(again.get_by_test_id("apply")).to_be_disabled()
+
+
+def test_what_the_mirror_moves_is_undone_at_once(painter: Locator) -> None:
+    page = painter.page
+    before = shown_labels(painter)
+    painter.get_by_test_id("move").click()
+    painter.get_by_test_id("mirror").click()
+    choose(painter, "left_iris")
+    x, y = kernel_eval(page, CENTRE.format(part="left_iris"))
+    other = kernel_eval(page, CENTRE.format(part="right_iris"))
+    paint_with_mouse(painter, [(x, y), (x - 4, y + 3)])
+    assert kernel_eval(page, CENTRE.format(part="left_iris")) == pytest.approx([x - 4, y + 3])
+    moved = [other[0] + 4, other[1] + 3]
+    assert kernel_eval(page, CENTRE.format(part="right_iris")) == pytest.approx(moved)
+    page.mouse.move(0, 0)
+    assert kernel_eval(page, "painter.labels.tolist()") == shown_labels(painter)
+    painter.get_by_test_id("undo").click()
+    expect(painter).to_have_attribute("data-strokes", "0", timeout=WAIT)
+    expect_settled(painter)
+    assert shown_labels(painter) == before
 
 
 def shown_labels(painter: Locator) -> list[list[int]]:
