@@ -89,10 +89,10 @@ class TransformerConfig:
             feature_block=block,
             channels=generator.config.channels(block),
             movable=min(6, generator.num_ws),
-            token_width=128 if small else 512,
+            token_width=96 if small else 512,
             heads=4 if small else 8,
-            encoder_layers=3 if small else 6,
-            decoder_layers=3 if small else 6,
+            encoder_layers=2 if small else 6,
+            decoder_layers=2 if small else 6,
         )
 
 

@@ -73,8 +73,8 @@ def train(
     *,
     config: TransformerConfig | None = None,
     steps: int,
-    batch: int = 128,
-    rate: float = 5e-4,
+    batch: int = 64,
+    rate: float = 1e-3,
     seed: int = 0,
     save_every: float = 60,
 ) -> LatentTransformer:
@@ -277,9 +277,9 @@ def main() -> None:
     parser.add_argument("generator", help="a name or a file")
     parser.add_argument("out", type=Path, help="the .safetensors file to write")
     parser.add_argument("--work", type=Path, default=Path("runs/latent-transformer"))
-    parser.add_argument("--pairs", type=int, default=24_000)
-    parser.add_argument("--steps", type=int, default=20_000)
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--pairs", type=int, default=8192)
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()

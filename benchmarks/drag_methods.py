@@ -1,0 +1,414 @@
+"""Every way to drag, in one run, on the same portraits: the tables of the Auto DragGAN paper.
+
+- landmarks (DragGAN, Table 1; Auto DragGAN, Table 1): landmarks of one portrait are dragged to
+  where another has them; 1, 5 and all. How far they end from there, as the toonfaces reader sees
+  the edited picture, which took no part; FID of the edited pictures to those before, in its
+  features; seconds of one thread.
+- reconstruction (Auto DragGAN, Table 2): a picture is to be made from another one and 32 points of
+  the flow between them. Mean square error and perceptual distance.
+- n (Auto DragGAN, Table 3): the same, by predictors of sequences of other lengths, if
+  `--predictors` names any.
+- block, patch (DragGAN, Tables 3 and 4): landmarks, 1 point, by the block whose features DragGAN
+  follows, and by the radius r1 of its patches.
+- decay (Auto DragGAN, Fig. 9): what is left of the distance, after so many seconds.
+- speed: against the number of pairs, and the resolution.
+
+    python -m benchmarks.drag_methods --tests 500
+
+What was measured lies in --work, test by test; a run that was broken off goes on from there, and
+several can share the tables, or the methods, between them. A method that has no weights yet is
+left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks._drag_cases import Case, landmark_case, reconstruction_case
+from benchmarks._drag_plots import decay_plot, sheet, speed_plot
+from benchmarks._drag_speed import speed
+from benchmarks._rows import Row, measured, read
+from nbdrag.editing import latent_predictor_file, latent_transformer_file
+from nbdrag.editing.auto_draggan import AutoDragOptions, auto_drag, masked_picture
+from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.draggan import DragStep, drag
+from nbdrag.editing.freedrag import free_drag
+from nbdrag.editing.freedrag_options import FreeDragOptions
+from nbdrag.editing.latent_predictor_file import load_predictor
+from nbdrag.editing.layout_drag import LayoutDragOptions, layout_drag
+from nbdrag.editing.options import Options
+from nbdrag.editing.perceptual import embedded_perceptual
+from nbdrag.generators.stylegan2 import Generator
+from nbdrag.generators.zoo import load_generator
+from nbdrag.metrics import frechet_distance, mean_distance
+from nbdrag.toonfaces.reader import Reader, load_reader
+
+LIMIT = 100  # steps of a drag that is optimised
+REFINE = 10  # steps after a prediction
+COUNTS = {"1": 1, "5": 5, "all": None}
+BLOCKS, RADII = (16, 32, 64, 128), (1, 2, 3, 4, 5, 6)
+ROUND = 25  # tests that one method makes before the next has its turn
+GRID = [0.01 * 1.25**i for i in range(25)]  # seconds, to 2.1
+TABLES = ("landmarks", "reconstruction", "n", "block", "patch", "decay", "speed", "sheet")
+SHOWN = (3, 8, 11, 14)  # seeds of the sheet's cases, each with five points
+
+Edit = Callable[[Generator, Tensor, Tensor, Tensor, "Tensor | None"], Iterator[DragStep]]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to drag.
+
+    Attributes
+    ----------
+    edit : callable
+        From (generator, ws, handles, targets, mask) to an iterator of steps.
+    options : Options or None
+        Those that `edit` goes by.
+    weights : path or None
+        What it was trained to, besides the generator.
+    blends : bool
+        Whether its picture is the first one outside the mask.
+    """
+
+    edit: Edit
+    options: Options | None = None
+    weights: Path | None = None
+    blends: bool = False
+
+    def settings(self, generator: Generator) -> Row:
+        """What its figures depend on."""
+        digest = hashlib.sha256(self.weights.read_bytes()).hexdigest() if self.weights else None
+        options = None if self.options is None else vars(self.options)
+        return {"generator": generator.content_hash, "options": options, "weights": digest}
+
+
+def methods(generator: Generator, one_step: Path | None = None) -> dict[str, Method]:
+    """All ways to drag for which there are weights, in the tables' order.
+
+    Parameters
+    ----------
+    one_step : path, optional
+        A predictor of sequences of one latent, n = 1.
+    """
+
+    def optimised(edit: Callable[..., Iterator[DragStep]], options: Options) -> Method:
+        limited: Any = options.updated({"max_steps": LIMIT})
+        return Method(partial(edit, options=limited), limited)
+
+    found = {"no edit": Method(stay)}
+    transformer = latent_transformer_file.PACKAGED[0]
+    if transformer.is_file():
+        layout = LayoutDragOptions()
+        found["UserControllableLT"] = Method(
+            partial(layout_drag, options=layout), layout, transformer
+        )
+    found["FreeDrag"] = optimised(free_drag, FreeDragOptions.for_generator(generator))
+    found["DragGAN"] = optimised(drag, DragOptions.for_generator(generator))
+    predictor = latent_predictor_file.PACKAGED["toonfaces-128"]
+    usual = AutoDragOptions.for_generator(generator)
+    if predictor.is_file():
+        unregularized = usual.updated({"regularize": False})
+        found["Auto, no regularizer"] = Method(
+            partial(auto_drag, options=unregularized), unregularized, predictor, blends=True
+        )
+    if one_step is not None:
+        found["Auto, no predictor"] = predicted(generator, one_step)
+    if predictor.is_file():
+        found["Auto"] = Method(partial(auto_drag, options=usual), usual, predictor, blends=True)
+        refined = usual.updated({"refine": REFINE})
+        found["Auto + refine"] = Method(partial(auto_drag, options=refined), refined, predictor)
+    return found
+
+
+def predicted(generator: Generator, path: Path) -> Method:
+    """Auto DragGAN by the predictor in a file."""
+    options = AutoDragOptions.for_generator(generator)
+    edit = partial(auto_drag, options=options, predictor=load_predictor(path, generator))
+    return Method(edit, options, path, blends=True)
+
+
+def stay(
+    generator: Generator, ws: Tensor, handles: Tensor, targets: Tensor, mask: Tensor | None
+) -> Iterator[DragStep]:
+    """Do nothing."""
+    away = (targets - handles).norm(dim=1)
+    yield DragStep(ws, 0, 0.0, False, handles, targets, away, ws.new_zeros(0))
+
+
+# -------------------------------------------------------------------------------------- measuring
+
+
+def landmarks(method: Method, count: int | None, generator: Generator, reader: Reader) -> Measure:
+    """Measure how near landmarks come."""
+
+    def measure(seed: int) -> Row:
+        case = landmark_case(generator, reader, seed, count)
+        last, image, seconds = run(method, generator, case)
+        with torch.no_grad():
+            reading = reader(image)
+        changed = (image.clamp(-1, 1) - case.image.clamp(-1, 1)).abs().mean(1)[0]
+        return {
+            "distance": mean_distance(reading.landmarks[0, case.landmarks], case.targets).item(),
+            "outside": changed[~case.mask].mean().item(),
+            "steps": last.index,
+            "done": last.done,
+            "seconds": seconds,
+            "features": [round(x, 4) for x in reading.features[0].tolist()],
+        }
+
+    return measure
+
+
+def reconstruction(method: Method, generator: Generator) -> Measure:
+    """Measure how like the answer the picture comes out."""
+    perceptual = embedded_perceptual(generator.w_avg)
+
+    def measure(seed: int) -> Row:
+        case = reconstruction_case(generator, seed)
+        last, image, seconds = run(method, generator, case)
+        with torch.no_grad():
+            unlike = perceptual(case.answer)(image)
+        return {
+            "mse": (image - case.answer).square().mean().item(),
+            "perceptual": unlike.item(),
+            "steps": last.index,
+            "seconds": seconds,
+        }
+
+    return measure
+
+
+def decay(method: Method, generator: Generator, reader: Reader) -> Measure:
+    """Measure what is left of the distance of one landmark after each step, and when that was."""
+
+    def measure(seed: int) -> Row:
+        case = landmark_case(generator, reader, seed, 1)
+        begin = mean_distance(case.handles, case.targets)
+        times, left, seconds = [], [], 0.0
+        edit = method.edit(generator, case.ws, case.handles, case.targets, case.mask)
+        while True:
+            began = time.process_time()
+            step = next(edit, None)
+            seconds += time.process_time() - began
+            if step is None:
+                return {"seconds": times, "left": left}
+            with torch.no_grad():
+                reading = reader(generator.synthesis(step.ws[None]).image)
+            reached = mean_distance(reading.landmarks[0, case.landmarks], case.targets)
+            times.append(seconds)
+            left.append((reached / begin).item())
+
+    return measure
+
+
+Measure = Callable[[int], Row]
+
+
+def run(method: Method, generator: Generator, case: Case) -> tuple[DragStep, Tensor, float]:
+    """The last step of an edit, its picture [1, 3, H, W], and the seconds that it took a thread."""
+    began = time.process_time()
+    *_, last = method.edit(generator, case.ws, case.handles, case.targets, case.mask)
+    seconds = time.process_time() - began
+    with torch.no_grad():
+        if method.blends and case.mask is not None:
+            image = masked_picture(generator, last.ws, case.ws, case.mask)[None]
+        else:
+            image = generator.synthesis(last.ws[None]).image
+    return last, image, seconds
+
+
+# ----------------------------------------------------------------------------------------- tables
+
+
+def landmark_summary(rows: list[Row], before: list[Row]) -> Row:
+    """A line of the table of landmarks. `before` are the rows of no edit."""
+    means = {key: mean(rows, key) for key in ("distance", "outside", "steps", "seconds")}
+    features, first = (torch.tensor([row["features"] for row in each]) for each in (rows, before))
+    enough = len(rows) > features.shape[1]
+    return {
+        "tests": len(rows),
+        "mean_distance": round(means["distance"], 3),
+        "median_distance": round(sorted(row["distance"] for row in rows)[len(rows) // 2], 3),
+        "fid": round(frechet_distance(features, first[: len(rows)]), 3) if enough else None,
+        "change_outside_mask": round(means["outside"], 4),
+        "steps": round(means["steps"], 1),
+        "seconds": round(means["seconds"], 4),
+    }
+
+
+def reconstruction_summary(rows: list[Row]) -> Row:
+    return {
+        "tests": len(rows),
+        "mse": round(mean(rows, "mse"), 5),
+        "perceptual": round(mean(rows, "perceptual"), 5),
+        "seconds": round(mean(rows, "seconds"), 4),
+    }
+
+
+def decay_summary(rows: list[Row]) -> Row:
+    """What is left after so many seconds: 1 before the first step, and at last as it ended."""
+    curve = []
+    for moment in GRID:
+        left = []
+        for row in rows:
+            steps = [x for t, x in zip(row["seconds"], row["left"], strict=True) if t <= moment]
+            left.append(steps[-1] if steps else 1.0)
+        curve.append(round(sum(left) / len(left), 4))
+    return {"tests": len(rows), "left": curve}
+
+
+def mean(rows: list[Row], key: str) -> float:
+    return sum(row[key] for row in rows) / len(rows)
+
+
+class Tables:
+    """The tables, of what lies in a folder and what is measured now.
+
+    Parameters
+    ----------
+    work : path
+    tests : mapping of str to int
+        How many, for each table.
+    wanted : list of str
+        Methods that are measured now. Of others, what lies there counts.
+    """
+
+    def __init__(
+        self, work: Path, tests: Mapping[str, int], wanted: list[str], one_step: Path | None
+    ) -> None:
+        self.work, self.tests, self.wanted = work, tests, wanted
+        self.generator, self.reader = load_generator("toonfaces-128"), load_reader()
+        self.methods = methods(self.generator, one_step)
+
+    def rows(
+        self, table: str, ways: Mapping[str, Method], measure: Callable[[Method], Measure]
+    ) -> dict[str, list[Row]]:
+        """The rows of every method, measured in turns, so that a table is never lopsided."""
+        tests, found = self.tests[table.partition("/")[0]], {}
+        turns = [*range(ROUND, tests, ROUND), tests]
+        for upto in turns:
+            for name, method in ways.items():
+                path = self.work / table / f"{name.replace(', ', '-').replace(' ', '-')}.jsonl"
+                settings = method.settings(self.generator)
+                known = len(read(path, settings) or [])
+                count = upto if name in self.wanted or not self.wanted else known
+                if count:
+                    rows = measured(path, settings, max(count, known), measure(method))
+                    found[name] = rows[:tests]
+            print(table, upto, {name: len(rows) for name, rows in found.items()}, flush=True)
+        return found
+
+    def landmarks(self) -> Row:
+        found = {}
+        for name, count in COUNTS.items():
+            make = partial(landmarks, count=count, generator=self.generator, reader=self.reader)
+            rows = self.rows(f"landmarks/{name}", self.methods, make)
+            found[name] = {
+                way: landmark_summary(each, rows["no edit"]) for way, each in rows.items()
+            }
+        return found
+
+    def reconstruction(self) -> Row:
+        make = partial(reconstruction, generator=self.generator)
+        rows = self.rows("reconstruction", self.methods, make)
+        return {way: reconstruction_summary(each) for way, each in rows.items()}
+
+    def n(self, predictors: list[Path]) -> Row:
+        ways = {}
+        for path in predictors:
+            method = predicted(self.generator, path)
+            ways[str(method.edit.keywords["predictor"].config.steps)] = method  # type: ignore[attr-defined]
+        make = partial(reconstruction, generator=self.generator)
+        rows = self.rows("n", ways, make)
+        return {steps: reconstruction_summary(each) for steps, each in rows.items()}
+
+    def sweep(self, table: str, option: str, values: tuple[int, ...]) -> Row:
+        """DragGAN on one landmark, by an option."""
+        usual = self.methods["DragGAN"].options
+        ways = {"no edit": self.methods["no edit"]}
+        for value in values:
+            options = usual.updated({option: value})  # type: ignore[union-attr]
+            ways[str(value)] = Method(partial(drag, options=options), options)
+        make = partial(landmarks, count=1, generator=self.generator, reader=self.reader)
+        rows = self.rows(table, ways, make)
+        return {way: landmark_summary(each, rows["no edit"]) for way, each in rows.items()}
+
+    def decay(self) -> Row:
+        make = partial(decay, generator=self.generator, reader=self.reader)
+        ways = {name: method for name, method in self.methods.items() if name != "no edit"}
+        rows = self.rows("decay", ways, make)
+        return {
+            "seconds": [round(moment, 4) for moment in GRID],
+            "ways": {way: decay_summary(each) for way, each in rows.items()},
+        }
+
+    def sheet(self, path: Path) -> Row:
+        """Draw a few cases, as every method grants them."""
+        cases = [landmark_case(self.generator, self.reader, seed, 5) for seed in SHOWN]
+        rows = [
+            [run(method, self.generator, case)[1][0] for method in self.methods.values()]
+            for case in cases
+        ]
+        points = [(case.handles, case.targets) for case in cases]
+        sheet(rows, points, ["before", *list(self.methods)[1:]]).save(path, quality=92)
+        return {"seeds": SHOWN, "points": 5}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tests", type=int, default=500, help="of landmarks, for each number")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
+    parser.add_argument("--methods", nargs="+", default=[], help="default: all there are")
+    parser.add_argument("--one-step", type=Path, help="a predictor with n = 1")
+    parser.add_argument("--predictors", type=Path, nargs="+", default=[], help="of other n")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=Path("runs/drag-methods"))
+    parser.add_argument("--images-to", type=Path, default=Path("docs/images"))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/drag_methods.json"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    fewer = max(1, arguments.tests * 2 // 5)
+    tests = {"landmarks": arguments.tests, "decay": max(1, arguments.tests // 10)}
+    tests |= dict.fromkeys(("reconstruction", "n", "block", "patch"), fewer)
+    tables = Tables(arguments.work, tests, arguments.methods, arguments.one_step)
+    results = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+    makers: dict[str, Callable[[], Row]] = {
+        "landmarks": tables.landmarks,
+        "reconstruction": tables.reconstruction,
+        "n": partial(tables.n, arguments.predictors),
+        "block": partial(tables.sweep, "block", "feature_block", BLOCKS),
+        "patch": partial(tables.sweep, "patch", "patch_radius", RADII),
+        "decay": tables.decay,
+        "speed": partial(speed, tables.generator),
+        "sheet": partial(tables.sheet, arguments.images_to / "drag-methods.jpg"),
+    }
+    results |= {
+        "command": f"python -m benchmarks.drag_methods --tests {arguments.tests}",
+        "step_limit": LIMIT,
+        "refinement_steps": REFINE,
+    }
+    for table in arguments.tables:
+        results[table] = makers[table]()
+        arguments.out.write_text(json.dumps(results, indent=2) + "\n")
+    for table, plot in (("decay", decay_plot), ("speed", speed_plot)):
+        if table in arguments.tables:
+            plot(results[table], arguments.images_to / f"drag-methods-{table}.png")
+
+
+if __name__ == "__main__":
+    main()
