@@ -40,6 +40,7 @@ export function showBeneath(model: Model, el: HTMLElement, host?: unknown): () =
     if (typeof ref !== "string" || !ref.startsWith(PREFIX)) return;
     const place = document.createElement("div");
     place.dataset.testid = "beneath";
+    place.style.marginTop = "6px";
     el.append(place);
     const ending = new AbortController();
     shown = {
