@@ -22,7 +22,9 @@ and computes nothing else. That is exact, since a linear layer takes zeros to ze
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -160,11 +162,17 @@ def shift_of(layer: StyledConv) -> Tensor:
 def keep_freed_memory() -> None:
     """Have the process keep the memory of feature maps from step to step.
 
-    What a program gives back, the C library (glibc) returns to the system, unless it is less than
-    twice the largest block that was ever given back; of blocks over 32 MiB it takes no note. Memory
-    fetched from the system anew costs a page fault for every 4 KiB, an eighth of a step.
+    What a program gives back, the C library (glibc) returns to the system: every block that is
+    large, and whatever more lies idle at the end. Memory fetched anew costs a page fault for every
+    4 KiB, up to an eighth of a step. Other C libraries don't know the setting, nor need it.
     """
-    torch.empty(2**25 - 2**16, dtype=torch.uint8)
+    with suppress(AttributeError, TypeError):  # no such function; no library by that name
+        set_malloc_option = ctypes.CDLL(None).mallopt
+        set_malloc_option(M_MMAP_THRESHOLD, 2**25)  # the most it takes
+        set_malloc_option(M_TRIM_THRESHOLD, 2**27)
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as in malloc.h
 
 
 # ------------------------------------------------------------------ convolutions and their adjoints
