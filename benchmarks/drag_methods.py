@@ -310,9 +310,10 @@ class Tables:
             print(table, upto, {name: len(rows) for name, rows in found.items()}, flush=True)
         return found
 
-    def landmarks(self) -> Row:
+    def landmarks(self, counts: list[str]) -> Row:
         found = {}
-        for name, count in COUNTS.items():
+        for name in counts:
+            count = COUNTS[name]
             make = partial(landmarks, count=count, generator=self.generator, reader=self.reader)
             rows = self.rows(f"landmarks/{name}", self.methods, make)
             found[name] = {
@@ -373,6 +374,7 @@ def main() -> None:
     )
     parser.add_argument("--tests", type=int, default=500, help="of landmarks, for each number")
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
+    parser.add_argument("--points", nargs="+", choices=COUNTS, default=list(COUNTS))
     parser.add_argument("--methods", nargs="+", default=[], help="default: all there are")
     parser.add_argument("--one-step", type=Path, help="a predictor with n = 1")
     parser.add_argument("--predictors", type=Path, nargs="+", default=[], help="of other n")
@@ -388,7 +390,7 @@ def main() -> None:
     tables = Tables(arguments.work, tests, arguments.methods, arguments.one_step)
     results = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
     makers: dict[str, Callable[[], Row]] = {
-        "landmarks": tables.landmarks,
+        "landmarks": partial(tables.landmarks, arguments.points),
         "reconstruction": tables.reconstruction,
         "n": partial(tables.n, arguments.predictors),
         "block": partial(tables.sweep, "block", "feature_block", BLOCKS),
@@ -403,7 +405,8 @@ def main() -> None:
         "refinement_steps": REFINE,
     }
     for table in arguments.tables:
-        results[table] = makers[table]()
+        made = makers[table]()
+        results[table] = {**results.get(table, {}), **made} if table == "landmarks" else made
         arguments.out.write_text(json.dumps(results, indent=2) + "\n")
     for table, plot in (("decay", decay_plot), ("speed", speed_plot)):
         if table in arguments.tables:

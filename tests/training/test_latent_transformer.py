@@ -1,15 +1,18 @@
 """Training a latent transformer: pairs, progress, and going on after a break."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from nbdrag.editing.latent_transformer import TransformerConfig, untrained
-from nbdrag.editing.latent_transformer_file import load_transformer
+from nbdrag.editing.latent_transformer_file import load_transformer, save_transformer
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.training import latent_transformer as training
+from nbdrag.training import latent_transformer_quality as quality
 from nbdrag.training.latent_transformer import (
     Pairs,
     draw_count,
@@ -157,3 +160,23 @@ def test_the_command_writes_the_file(
     monkeypatch.setattr("sys.argv", words)
     training.main()
     assert load_transformer(out, generator).generator_hash == generator.content_hash
+
+
+def test_quality_is_measured_and_shown(
+    generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An untrained transformer moves nothing: all of the change is missed, none of the way gone."""
+    file = tmp_path / "it.safetensors"
+    config = TransformerConfig.for_generator(generator)
+    save_transformer(untrained(config, generator.content_hash, rng()), file)
+    monkeypatch.setattr(quality, "load_generator", lambda name: generator)
+    words = f"x {file} --pairs 16 --portraits 2 --shown 2"
+    monkeypatch.setattr("sys.argv", words.split())
+    quality.main()
+    report = json.loads(file.with_suffix(".json").read_text())
+    missed = report["share of the latent's change that is missed, by points"]
+    assert missed == {"1": 1, "5": 1, "32": 1}
+    for figures in report["landmarks sent, in shares of the way"].values():
+        assert figures == {"off": pytest.approx(1, abs=1e-3), "went": pytest.approx(0, abs=1e-3)}
+    with Image.open(file.with_suffix(".jpg")) as sheet:
+        assert sheet.size == (8 * 32, 32)
