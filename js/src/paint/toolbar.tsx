@@ -4,11 +4,17 @@ import type { JSX } from "preact";
 import { CommandButton } from "../shared/button";
 import { shorterSide } from "../shared/editor";
 import { useSelect } from "../shared/hooks";
-import type { IconName } from "../shared/icons";
-import { ExportGroup, HistoryGroup, StartButton, ViewGroup } from "../shared/toolbar";
+import {
+  ExportGroup,
+  HistoryGroup,
+  StartButton,
+  type ToolButton,
+  ToolGroup,
+  ViewGroup,
+} from "../shared/toolbar";
 import type { Painter, Tool } from "./editor";
 
-const TOOLS: readonly { tool: Tool; icon: IconName; label: string }[] = [
+const TOOLS: readonly ToolButton<Tool>[] = [
   { tool: "brush", icon: "brush", label: "Brush" },
   { tool: "eraser", icon: "eraser", label: "Eraser: as it was found" },
   { tool: "lasso", icon: "lasso", label: "Lasso: draw, or click corners" },
@@ -19,24 +25,12 @@ const TOOLS: readonly { tool: Tool; icon: IconName; label: string }[] = [
 ];
 
 export function Toolbar({ painter }: { painter: Painter }): JSX.Element {
-  const tool = useSelect(painter.view, (view) => view.tool);
   const mirror = useSelect(painter.view, (view) => view.mirror);
   const over = useSelect(painter.view, (view) => view.over);
   const live = useSelect(painter.session.store, ({ snapshot }) => snapshot?.live === true);
   return (
     <div class="nb-bar" role="toolbar" aria-label="Tools">
-      <div class="nb-group">
-        {TOOLS.map(({ tool: name, icon, label }) => (
-          <CommandButton
-            key={name}
-            editor={painter}
-            command={name}
-            icon={icon}
-            label={label}
-            pressed={tool === name}
-          />
-        ))}
-      </div>
+      <ToolGroup editor={painter} tools={TOOLS} />
       <div class="nb-group">
         <CommandButton
           editor={painter}

@@ -1,13 +1,43 @@
-// Pieces of the toolbars: the view, the history, export, and comparing with before.
+// Pieces of the toolbars: tools, the view, the history, export, and comparing with before.
 
 import type { JSX } from "preact";
 import { CommandButton, hint } from "./button";
 import type { AnyEditor, Command } from "./editor";
 import { useSelect } from "./hooks";
-import { Icon } from "./icons";
+import { Icon, type IconName } from "./icons";
 
 interface Props {
   editor: AnyEditor;
+}
+
+/** A tool is chosen by the command of its name. */
+export interface ToolButton<T extends string> {
+  readonly tool: T;
+  readonly icon: IconName;
+  readonly label: string;
+}
+
+interface ToolGroupProps<E extends AnyEditor> {
+  editor: E;
+  tools: readonly ToolButton<keyof E["commands"] & string>[];
+}
+
+export function ToolGroup<E extends AnyEditor>({ editor, tools }: ToolGroupProps<E>): JSX.Element {
+  const chosen = useSelect(editor.view, (view) => view.tool);
+  return (
+    <div class="nb-group">
+      {tools.map(({ tool, icon, label }) => (
+        <CommandButton
+          key={tool}
+          editor={editor}
+          command={tool}
+          icon={icon}
+          label={label}
+          pressed={tool === chosen}
+        />
+      ))}
+    </div>
+  );
 }
 
 export function ViewGroup({ editor }: Props): JSX.Element {
