@@ -86,9 +86,9 @@ def auto_drag(
         Positions (x, y) in pixels of the picture, pixel centres at +0.5: x from 0 to W, y to H.
         Handles are at least a pixel apart. Their order doesn't matter.
     mask : bool array_like, shape [H, W], optional
-        True where the picture may move. Default: everywhere. Previews of predicted steps have the
-        first picture outside it; `masked_picture` makes the whole picture likewise. Refinement
-        holds the features there, as DragGAN does, and its previews are those of the latent alone.
+        True where the picture may move. Default: everywhere. The preview of the last predicted
+        step is the first picture outside it; `masked_picture` makes the whole picture likewise.
+        Refinement holds the features there, as DragGAN does; its previews are the latent's alone.
     options : AutoDragOptions, optional
         Default: `AutoDragOptions.for_generator(generator)`, without refinement.
     predictor : LatentPredictor, optional
@@ -98,8 +98,9 @@ def auto_drag(
     ------
     DragStep
         For each predicted latent, n for each hop, then for each step of the refinement. The loss
-        of a predicted one is nought: nothing was optimised. Its points are the handles found again
-        about where they should be by then.
+        of a predicted one is nought: nothing was optimised. Only the last of them has been looked
+        at: its points are the handles found again about their targets. Before it, points are where
+        they should be by then, and the preview is empty, [0, h, w]; to show one, make its picture.
 
     Raises
     ------
@@ -142,29 +143,38 @@ def _iterate(
 ) -> Iterator[DragStep]:
     size = (generator.height, generator.width)
     near = tolerance(generator, options, len(handles))
-    window = square(options.search_radius)
-    told = predict(
-        generator, predictor, start[None], [handles], [targets], regularize=options.regularize
-    )[0]
     with torch.no_grad():
-        first = generator.synthesis(start[None], until=block, taps=(block,)).features[block][0]
-        wanted = sample(first, handles, size)
-    points, done = handles, False
-    for index, latent in enumerate(told, start=1):
-        with torch.no_grad():
-            if inside is None:
-                made = generator.synthesis(latent[None], until=block, taps=(block,))
-            else:
-                made = blended(generator, latent[None], start, inside, until=block)
-        plan = handles + index / len(told) * (targets - handles)
-        points = track(made.features[block][0], wanted, plan, window, size)
+        blocks = {block, predictor.config.feature_block}
+        first = generator.synthesis(start[None], until=max(blocks), taps=blocks).features
+    told = predict(
+        generator,
+        predictor,
+        start[None],
+        [handles],
+        [targets],
+        regularize=options.regularize,
+        features=first[predictor.config.feature_block],
+    )[0]
+    unseen = start.new_empty(0, block, block * generator.width // generator.height)
+    for index, latent in enumerate(told[:-1], start=1):
+        points = torch.lerp(handles, targets, index / len(told))
         distances = (targets - points).norm(dim=1)
-        done = bool((distances <= near).all())
-        yield DragStep(latent, index, 0.0, done, points, targets, distances, made.image[0])
+        yield DragStep(latent, index, 0.0, False, points, targets, distances, unseen)
+    latent = told[-1]
+    with torch.no_grad():
+        if inside is None:
+            made = generator.synthesis(latent[None], until=block, taps=(block,))
+        else:
+            made = blended(generator, latent[None], start, inside, until=block)
+    wanted, window = sample(first[block][0], handles, size), square(options.search_radius)
+    points = track(made.features[block][0], wanted, targets, window, size)
+    distances = (targets - points).norm(dim=1)
+    done = bool((distances <= near).all())
+    yield DragStep(latent, len(told), 0.0, done, points, targets, distances, made.image[0])
     if done or not options.refine:
         return
     outside = None if inside is None else 1 - inside
-    beginning = Beginning(told[-1], start, points, handles)
+    beginning = Beginning(latent, start, points, handles)
     limited = replace(options, max_steps=options.refine)
     for step in iterate(generator, beginning, targets, outside, block, limited):
         yield replace(step, index=len(told) + step.index)
@@ -253,8 +263,12 @@ def predict(
     targets: Sequence[Tensor],
     *,
     regularize: bool = True,
+    features: Tensor | None = None,
 ) -> Tensor:
-    """Predict drags whose arguments have been checked: [N, hops * n, num_ws, w_dim]."""
+    """Predict drags whose arguments have been checked: [N, hops * n, num_ws, w_dim].
+
+    F_0 of all, `features`, need not be made if somebody has it.
+    """
     config, like = predictor.config, predictor.w_mean
     begin, real = filled_up(handles)
     end, _ = filled_up(targets)
@@ -263,14 +277,15 @@ def predict(
     block = config.feature_block
     told = []
     for hop in range(hops):
-        features = generator.synthesis(ws, until=block, taps=(block,)).features[block]
+        if features is None:
+            features = generator.synthesis(ws, until=block, taps=(block,)).features[block]
         here, there = (torch.lerp(begin, end, (hop + i) / hops).to(like) for i in (0, 1))
         sequence = predictor(
             ws.to(like), features.to(like), here, there, real, regularize=regularize
         )
         told.append(sequence.to(ws))
         told[-1][:, :, config.movable :] = ws[:, None, config.movable :]  # not even rounded
-        ws = told[-1][:, -1]
+        ws, features = told[-1][:, -1], None
     return torch.cat(told, dim=1)
 
 
