@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from torch import Tensor
 
 from nbdrag.editing.options import Options, choice, number
 from nbdrag.editing.paint_options import recommended
 from nbdrag.generators.stylegan2 import Generator
 
 USUAL_BLOCK = 32  # pixels: enough to see what an edit does, for a third of the work
+COARSE = 6  # rows of ws that drags move, and that the published program's directions are made of
 
 
 @dataclass(frozen=True)
@@ -131,10 +134,22 @@ class DirectionOptions(Options):
         return cls(portraits=0, start="zero", plane="example")
 
     @classmethod
-    def for_generator(cls, generator: Generator) -> DirectionOptions:
+    def for_generator(cls, generator: Generator, delta: Tensor | None = None) -> DirectionOptions:
         """Options that suit `generator`: in W, from zero, on many portraits, in few calm steps.
 
+        But there are edits that W has no counterpart of: those that shape small parts by rows
+        beyond the sixth, each of them in its own way, as painting does and the vectors made by it.
+        From zero nothing is found of them in any number of steps. Such an edit is where the search
+        starts, rows go on moving for themselves, and whole pictures are compared, since small ones
+        don't show it.
+
         What a generator brings along under `generator.recommended["direction"]` comes before that.
+
+        Parameters
+        ----------
+        generator : Generator
+        delta : Tensor, shape [num_ws, w_dim], optional
+            The edit, w0' - w0.
 
         Raises
         ------
@@ -156,4 +171,14 @@ class DirectionOptions(Options):
             movable_layers=None,
             block=small if generator.config.has_rgb(small) else None,
         )
+        if delta is not None and is_detailed(delta):
+            rule = replace(rule, start="edit", space="w+", plane="found", portraits=4, block=None)
         return recommended(rule, generator, "direction")
+
+
+def is_detailed(delta: Tensor) -> bool:
+    """Whether an edit moves late rows, and most of it isn't in W, where all rows move alike."""
+    moved = delta.abs().amax(1).nonzero()
+    rows = delta[: int(moved.max()) + 1 if len(moved) else 0].double()
+    in_w = len(rows) * rows.mean(0).square().sum()
+    return len(rows) > COARSE and bool(in_w < rows.square().sum() / 2)

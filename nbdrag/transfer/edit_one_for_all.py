@@ -101,7 +101,7 @@ def find_direction(
         Latent w0' after it; or a step of the drag or painting that made it, an `Edit` of a recipe,
         another picture's projection. A vector is applied to `ws`.
     options : DirectionOptions, optional
-        Default: `DirectionOptions.for_generator(generator)`.
+        Default: `DirectionOptions.for_generator(generator, delta)`, for the edit given.
     name : str
         What the direction shall be called.
 
@@ -123,8 +123,7 @@ def find_direction(
     ----------
     Nguyen et al., Edit One for All, CVPR 2024, Sec. 3.1, Eqs. 3-4.
     """
-    options = DirectionOptions.for_generator(generator) if options is None else options
-    if not isinstance(options, DirectionOptions):
+    if not isinstance(options, DirectionOptions | None):
         raise ValueError(
             f"options is a {type(options).__name__}; expected DirectionOptions. Those that suit "
             "the generator, but for some: DirectionOptions.for_generator(generator).updated({...})."
@@ -133,6 +132,7 @@ def find_direction(
     if isinstance(edited_ws, EditVector):
         edited_ws = edited_ws.check(generator).apply(start)
     delta = latent_of(generator, edited_ws, "edited_ws") - start
+    options = DirectionOptions.for_generator(generator, delta) if options is None else options
     rows = movable_rows(generator, delta, options)
     check_block(generator, options)
     blank = EditDirection(

@@ -249,6 +249,19 @@ def test_any_edit_is_an_example(generator: Generator, smile: EditVector, tmp_pat
     assert again.check(generator).strengths(before).equal(wanted.strengths(before))
 
 
+def test_a_detailed_edit_is_where_its_search_starts(generator: Generator) -> None:
+    """A vector whose rows go ways of their own is kept; one in W is looked for in W."""
+    before = sampled(generator, 1)
+    rows = torch.randn(before.shape, generator=torch.Generator().manual_seed(3))
+    vector = EditVector.between(before, before + rows, name="rows", generator=generator)
+    edit = find_direction(generator, before, vector)
+    first = next(edit).direction
+    assert first.learnt["start"] == "edit"
+    assert torch.nn.functional.cosine_similarity(first.normal.ravel(), rows.ravel(), 0) > 0.9
+    plain = next(find_direction(generator, before, before + rows[:1])).direction
+    assert plain.normal.equal(plain.normal[:1].expand(8, -1))
+
+
 def test_a_recipe_is_an_example(generator: Generator) -> None:
     recipe = SimpleNamespace(
         ws=sampled(generator, 1),
@@ -306,6 +319,14 @@ def test_options_of_a_generator(generator: Generator) -> None:
     published = DirectionOptions()
     assert (published.portraits, published.start, published.attribute_weight) == (16, "edit", 0.02)
     assert (published.learning_rate, published.max_steps, published.movable_layers) == (1e-3, 60, 6)
+    wide = torch.ones(8, 16)
+    narrow = torch.nn.functional.pad(torch.randn(6, 16), (0, 0, 0, 2))
+    for delta in (None, wide, narrow, 0 * wide):
+        options = DirectionOptions.for_generator(generator, delta)
+        assert (options.start, options.space, options.plane) == ("zero", "w", "example")
+    detailed = torch.randn(8, 16, generator=torch.Generator().manual_seed(1))
+    options = DirectionOptions.for_generator(generator, detailed)
+    assert (options.start, options.space, options.block) == ("edit", "w+", None)
     own = Generator(CONFIG)
     own.recommended = {"direction": {"attribute_weight": 0.5}}
     assert DirectionOptions.for_generator(own).attribute_weight == 0.5
