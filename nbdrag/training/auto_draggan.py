@@ -50,68 +50,10 @@ from nbdrag.toonfaces.reader import load_reader
 from nbdrag.training.auto_draggan_drags import Drags, LandmarkDrags, Source
 from nbdrag.training.auto_draggan_landmarks import known_landmarks, read_portraits
 from nbdrag.training.auto_draggan_matches import MatchedDrags
+from nbdrag.training.auto_draggan_options import TrainingOptions, settled
 from nbdrag.training.gan import Interrupt
 
 Losses = dict[str, float]
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How to train. Defaults are the paper's (Sec. 4.1), whose epochs are taken as 1,000 steps.
-
-    Attributes
-    ----------
-    regularizer_steps, regularizer_batch, regularizer_rate
-        First stage.
-    steps : int
-        Second stage.
-    rate, least_rate : float
-        Step size of Adam for the predictor: first and last, along half a cosine.
-    joint_rate : float
-        Step size for the regularizer in the second stage, falling in proportion.
-    alpha, beta, gamma : float
-        Weights of L_pred, L_drag and L_reg in the second stage.
-    pictures, drags : int
-        A batch has so many drags of each of so many pictures.
-    portraits : int
-        With landmarks: so many portraits are read first.
-    asked : int
-        With landmarks: so many drags of a batch are read off the picture in the last part.
-    seed : int
-    """
-
-    regularizer_steps: int = 50_000
-    regularizer_batch: int = 64
-    regularizer_rate: float = 1e-3
-    steps: int = 150_000
-    rate: float = 1e-5
-    least_rate: float = 1e-7
-    joint_rate: float = 1e-5
-    alpha: float = 0.1
-    beta: float = 1.0
-    gamma: float = 0.1
-    pictures: int = 8
-    drags: int = 1
-    portraits: int = 10_752
-    asked: int = 16
-    seed: int = 0
-
-    @classmethod
-    def for_generator(cls, generator: Generator) -> TrainingOptions:
-        """The paper's, or for a small generator what a processor can do in an hour or two."""
-        if generator.w_dim >= 512:
-            return cls()
-        return cls(
-            regularizer_steps=800,
-            regularizer_rate=2e-3,
-            steps=2800,
-            rate=1e-3,
-            least_rate=1e-5,
-            joint_rate=1e-4,
-            alpha=0.5,
-            pictures=4,
-            drags=16,
-        )
 
 
 @dataclass
@@ -362,6 +304,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         choices=("landmarks", "matches"),
         help="how to tell which place is which; default: landmarks for toonfaces, else matches",
     )
+    parser.add_argument(
+        "--construction",
+        nargs="+",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="what is to be otherwise than PredictorConfig.for_generator has it: steps=1",
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     for each in dataclasses.fields(TrainingOptions):
@@ -386,13 +335,7 @@ def run(parsed: argparse.Namespace) -> None:
         for each in dataclasses.fields(TrainingOptions)
         if getattr(parsed, each.name) is not None
     }
-    kept = out / "options.json"
-    started = dataclasses.asdict(TrainingOptions.for_generator(generator))
-    if kept.exists():
-        started = json.loads(kept.read_text())
-    options = TrainingOptions(**{**started, **given})
-    kept.write_text(json.dumps(dataclasses.asdict(options), indent=1) + "\n")
-    config = PredictorConfig.for_generator(generator)
+    options, config = settled(out / "options.json", generator, given, parsed.construction)
     training = Training(
         untrained(generator, config, options.seed),
         options,

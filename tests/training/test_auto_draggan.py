@@ -1,5 +1,6 @@
 """Training a predictor: what drags are made of, what is learnt of them, and that it goes on."""
 
+import dataclasses
 import math
 
 import pytest
@@ -16,7 +17,6 @@ from nbdrag.toonfaces.reader import load_reader
 from nbdrag.training import auto_draggan_landmarks as landmarks
 from nbdrag.training.auto_draggan import (
     Training,
-    TrainingOptions,
     falling,
     main,
     tell,
@@ -39,6 +39,7 @@ from nbdrag.training.auto_draggan_landmarks import (
 )
 from nbdrag.training.auto_draggan_latents import draw_latents, led_towards
 from nbdrag.training.auto_draggan_matches import MatchedDrags, matches
+from nbdrag.training.auto_draggan_options import TrainingOptions
 from tests.editing.predictors import tiny_config
 
 TINY = StyleGAN2Config(32, z_dim=6, w_dim=6, mapping_layers=1, channel_base=64)
@@ -344,15 +345,24 @@ def test_the_command_trains_goes_on_and_writes_a_predictor(generator, tmp_path, 
     given = [str(tmp_path / "g.safetensors"), str(tmp_path / "run")]
     few = ["--regularizer-steps", "2", "--pictures", "1", "--drags", "2"]
     out = tmp_path / "p.safetensors"
-    main([*given, *few, "--steps", "2", "--out", str(out)])
-    assert load_predictor(out, generator).config == PredictorConfig.for_generator(generator)
+    built = ["--construction", "decoder_layers=1", "reach=0.3"]
+    main([*given, *few, *built, "--steps", "2", "--out", str(out)])
+    usual = PredictorConfig.for_generator(generator)
+    expected = dataclasses.replace(usual, decoder_layers=1, reach=0.3)
+    assert load_predictor(out, generator).config == expected
     first = load_file(out)
     main([*given, "--steps", "4", "--out", str(out)])
     assert "going on from step 2" in capsys.readouterr().out
     assert any((value != first[name]).any() for name, value in load_file(out).items())
-    with pytest.raises(SystemExit):
-        main([str(tmp_path / "none.pkl"), str(tmp_path / "run")])
-    assert "there is no file" in capsys.readouterr().err
+    for wrong, message in [
+        ([str(tmp_path / "none.pkl"), str(tmp_path / "run")], "there is no file"),
+        ([*given, "--construction", "layers=3"], "expected NAME=NUMBER, of num_ws"),
+        ([*given, "--construction", "steps=few"], "invalid literal"),
+        ([*given, "--construction", "steps=1"], "another construction"),
+    ]:
+        with pytest.raises(SystemExit):
+            main(wrong)
+        assert message in capsys.readouterr().err
 
 
 def test_told_latents_have_the_shape_of_the_sequence(generator, config):
