@@ -89,12 +89,12 @@ def wanted_edit(
     if generator is None:
         generator = whose(edit) or DEFAULT_GENERATOR
     network = loaded(generator)
-    options = DirectionOptions.for_generator(network) if options is None else options
     before, after = edit
-    search = find_direction(network, before, after, options, name=name or "edit")
     start = latent_of(network, before, "ws")
-    end = after.apply(start) if isinstance(after, EditVector) else after
+    end = after.check(network).apply(start) if isinstance(after, EditVector) else after
     delta = latent_of(network, end, "edited_ws") - start
+    options = DirectionOptions.for_generator(network, delta) if options is None else options
+    search = find_direction(network, before, after, options, name=name or "edit")
     naive = EditDirection(
         delta,
         name or "edit",
