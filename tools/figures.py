@@ -262,6 +262,7 @@ def drag_step(figures: Figures, ablation: Figures) -> Iterator[str]:
         "[performance](performance.md) for what ours leaves out. Every figure is from processes "
         "of its own, in turn; memory is a whole process's at its peak, PyTorch's import included. "
         f"On {figures['machine']}, threads: {figures['threads']}, torch {figures['torch']}."
+        + (f" {figures['note']}" if "note" in figures else "")
     )
     yield table(
         ["", "", "seconds a step", "times faster", "processor's seconds", "times less", "peak MiB"],
@@ -273,9 +274,10 @@ def drag_step(figures: Figures, ablation: Figures) -> Iterator[str]:
     )
     yield (
         "How far apart drags end that ought to end alike: pixels between the points farthest "
-        "apart, and PSNR between the pictures. In bfloat16 and in float32 on trained weights; and "
-        f"after {figures['agreement_steps']} steps on random ones, ours in float32 against the "
-        "others."
+        "apart, and PSNR between the pictures. On trained weights, drags in float32 against those "
+        "in bfloat16, in float64, and from a start a millionth away (nudged), to their ends or for "
+        "100 steps; and on random ones, ours in float32 against the others after "
+        f"{figures['agreement_steps']} steps."
     )
     yield table(
         ["", "drags", "px, median", "within 1 px", "dB, median", "35 dB or more"],
