@@ -46,12 +46,12 @@ def train(
     *,
     hidden: tuple[int, int] = (48, 32),
     members: int = 2,
-    steps: int = 2500,
+    steps: int = 8000,
     batch: int = 2048,
     rate: float = 1e-3,
     noise: float = 0.6,
     seed: int = 0,
-    log_every: int = 500,
+    log_every: int = 1000,
 ) -> Segmenter:
     """Train a segmenter on examples.
 
@@ -252,7 +252,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="the .safetensors file to write")
     parser.add_argument("--hidden", type=int, nargs=2, default=(48, 32))
     parser.add_argument("--members", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--noise", type=float, default=0.6)
     parser.add_argument("--seed", type=int, default=0)
