@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGED = ROOT / "nbdrag" / "assets" / "toonfaces-128.safetensors"
 PAGES = (
     "README.md",
+    "docs/auto-draggan.md",
     "docs/drag.md",
     "docs/editor.md",
     "docs/generators.md",
