@@ -13,7 +13,8 @@ toonfaces reader judges all of them alike:
 A vector may be refined by a few steps of optimisation on each portrait (Sec. 3.4), which is looked
 at after 10, 30 and 60 of them. Scales are swept, too; there, refinement is done on fewer portraits.
 Scale 1 of InterFaceGAN's direction is what lifts the smile of another hundred portraits by as much
-as EditGAN's vector does at scale 1, so that the two are compared at the same strength.
+as EditGAN's vector does at scale 1, so that the two are compared at the same strength. Refinement
+takes most of the time; `benchmarks._refine_together` does it to several portraits at once.
 
     python -m benchmarks.editgan
 
@@ -34,6 +35,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cosine_similarity
 
+from benchmarks._refine_together import refine_together
 from nbdrag.editing.editgan import refine
 from nbdrag.editing.identity import PERSON
 from nbdrag.editing.paint_options import PaintOptions
@@ -56,6 +58,7 @@ OTHERS = [i for i in range(len(FACTORS)) if i != SMILE]
 PEOPLE = [FACTORS.index(name) for name in PERSON]
 LABELLED_SEED, TEST_SEED, CALIBRATION_SEED, RENDER_SEED = 0, 1, 2, 4_000_000
 BATCH = 40
+TOGETHER = 8  # portraits that are refined at a time
 
 
 class Read(NamedTuple):
@@ -254,20 +257,21 @@ def refined(judge: Judge, vector: EditVector, ws: Tensor, scale: float) -> dict[
     options = PaintOptions.for_refinement(generator).updated({"max_steps": STEPS[-1]})
     folder = judge.work / f"refined-{stamp(generator, vector, options)}"
     folder.mkdir(exist_ok=True)
-    found: dict[int, list[Tensor]] = {steps: [] for steps in STEPS}
-    for i, start in enumerate(ws):
-
-        def steps(start: Tensor = start) -> list[Tensor]:
-            edit = refine(
-                generator, start, vector.apply(start, scale), options, parts=vector.classes
-            )
-            taken = [step.ws for step in edit]
-            return [taken[count - 1] for count in STEPS]
-
-        path = folder / f"{scale:g}-{i}.pt"
-        for count, latent in zip(STEPS, kept(path, steps), strict=True):
-            found[count].append(latent)
-        tell(f"refined at scale {scale:g}", i + 1, len(ws))
+    paths = [folder / f"{scale:g}-{i}.pt" for i in range(len(ws))]
+    for group in torch.arange(len(ws)).split(TOGETHER):
+        missing = [i for i in group.tolist() if not paths[i].exists()]
+        if missing:
+            starts = ws[missing]
+            edited = vector.apply(starts, scale)
+            taken = list(refine_together(generator, starts, edited, options, vector.classes))
+            counted = torch.stack([taken[n - 1] for n in STEPS], dim=1)
+            for i, latents in zip(missing, counted, strict=True):
+                kept(paths[i], lambda latents=latents: list(latents.clone()))
+        tell(f"refined at scale {scale:g}", int(group[-1]) + 1, len(ws), len(group))
+    found = {
+        steps: [torch.load(path, weights_only=True)[k] for path in paths]
+        for k, steps in enumerate(STEPS)
+    }
     return {f"EditGAN + {steps}": torch.stack(latents) for steps, latents in found.items()}
 
 
