@@ -17,6 +17,7 @@ PACKAGED = ROOT / "nbdrag" / "assets" / "toonfaces-128.safetensors"
 PAGES = (
     "README.md",
     "docs/auto-draggan.md",
+    "docs/batch.md",
     "docs/drag.md",
     "docs/editor.md",
     "docs/generators.md",

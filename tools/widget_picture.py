@@ -1,10 +1,11 @@
-"""Draw docs/images/drag-editor*.png and part-painter*.png: the widgets in JupyterLab, at work.
+"""Draw docs/images/drag-editor*.png and others: the widgets in JupyterLab, at work.
 
-    python -m tools.widget_picture [drag] [paint]
+    python -m tools.widget_picture [drag] [paint] [batch]
 
 Real ones: a notebook server, a kernel, Chromium and a mouse, as in the tests of the browser. The
 drag's points stand on the corners of the mouth, as the toonfaces reader sees them; what is painted
-is a smile around the mouth that the part map has.
+is a smile around the mouth that the part map has. What is sent to a batch is a head that was turned
+to the front by its nose.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from tests.browser.editor import (
     WAIT,
     drag_with_mouse,
     editor_on,
+    expect_settled,
+    expect_state,
     on_page,
     place_pair,
     start_and_watch,
@@ -48,6 +51,16 @@ names = [part.name for part in painter.parts]
 places = np.isin(painter.labels, [names.index("lips"), names.index("inner_mouth")]).nonzero()
 mouth = [float(along.mean()) for along in places[::-1]]
 """
+FRONT = """
+from nbdrag import DragEditor
+editor = DragEditor(seed=24, options={"space": "w"})
+editor.points = [[80, 71, 64, 71]]
+editor.start()
+await editor.wait()
+preview = editor.to_batch(name="face front")
+preview
+"""
+LEFT_OUT = 12
 FAR = re.compile(r"step [6-9]\d ")
 
 
@@ -70,8 +83,9 @@ def main() -> None:
                 )
                 page.set_default_timeout(WAIT)
                 show(page, server, f"{widget}{suffix}.ipynb", code, theme)
-                path = IMAGES / f"{name}{suffix}.png"
-                draw(page).screenshot(path=path)
+                stem, ending = name.split(".")
+                path = IMAGES / f"{stem}{suffix}.{ending}"
+                draw(page).screenshot(path=path, quality=88 if ending == "jpg" else None)
                 print(path)
                 page.close()
         browser.close()
@@ -124,19 +138,39 @@ def paint(page: Page) -> Locator:
     return painter.get_by_label("Part painter")
 
 
+def batch(page: Page) -> Locator:
+    """Send a drag to the front to a page of others; leave one out, and look at another closely."""
+    preview = page.get_by_test_id("batch-preview")
+    preview.get_by_test_id("stop").wait_for()
+    expect_state(preview, "idle")
+    preview.get_by_test_id(f"pictures-{LEFT_OUT}").click()
+    preview.get_by_test_id("own-5").fill(str(kernel_eval(page, "float(preview.alphas[5]) * 0.5")))
+    expect_settled(preview)
+    page.mouse.move(0, 0)
+    expect(preview.get_by_test_id("after-5")).to_have_attribute("data-picture", "shown")
+    expect(preview.get_by_test_id("tile-5")).to_have_attribute("data-own", "true")
+    preview.get_by_test_id("grid").evaluate("grid => grid.blur()")
+    page.wait_for_function(
+        "preview => [...preview.querySelectorAll('.nb-tile')].every((t) => t.dataset.alpha)",
+        arg=preview.element_handle(),
+    )
+    return preview.get_by_label("Batch preview")
+
+
 WIDGETS: dict[str, tuple[str, str, int, Callable[[Page], Locator]]] = {
     "drag": (
-        "drag-editor",
+        "drag-editor.png",
         "from nbdrag import DragEditor\neditor = DragEditor(seed=0)\neditor",
         1280,
         drag,
     ),
     "paint": (
-        "part-painter",
+        "part-painter.png",
         "from nbdrag import SegmentationPainter\npainter = SegmentationPainter(seed=3)\npainter",
         1400,
         paint,
     ),
+    "batch": ("batch-preview.jpg", FRONT.strip(), 1240, batch),
 }
 
 
