@@ -41,6 +41,7 @@ from nbdrag.training.flow import describe, flow, flow_blocks
 
 CHUNK, BATCH = 512, 16  # pairs in a file, and made at once
 TRIED, KEPT = 72, 48  # points of a pair
+NOISE = 0.3  # in deviations, on the latents and features given: less is learnt by heart
 MOST_POINTS = 32
 WEAKEST, STRONGEST = 0.5, 1.0  # truncation
 
@@ -111,7 +112,7 @@ def train(
         warm = min(1.0, 100 * (step + 1) / steps)
         optimiser.param_groups[0]["lr"] = rate * warm * 0.5 * (1 + math.cos(math.pi * step / steps))
         drawn = torch.randint(held_out, len(pairs.ws), (batch,), generator=random)
-        loss = miss(transformer, pairs, drawn, draw_count(random), random).mean()
+        loss = miss(transformer, pairs, drawn, draw_count(random), random, NOISE).mean()
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(transformer.parameters(), 1.0)
@@ -130,18 +131,35 @@ def train(
 
 
 def miss(
-    transformer: LatentTransformer, pairs: Pairs, drawn: Tensor, count: int, random: torch.Generator
+    transformer: LatentTransformer,
+    pairs: Pairs,
+    drawn: Tensor,
+    count: int,
+    random: torch.Generator,
+    noise: float = 0.0,
 ) -> Tensor:
-    """How far predictions from so many points are off: mean squares [N], in deviations."""
+    """How far predictions from so many points are off: mean squares [N], in deviations.
+
+    With noise, the transformer sees latents and features only roughly.
+    """
     ws, rows, points, arrows, features = (part[drawn].float() for part in pairs)
     # Gumbel noise on the logarithm of a weight draws points without replacement by that weight.
-    noise = -(-torch.rand(arrows.shape[:2], generator=random).clamp_min(1e-12).log()).log()
-    chosen = ((arrows.norm(dim=-1) + 1).log() + noise).topk(count, dim=1).indices[..., None]
+    gumbel = -(-torch.rand(arrows.shape[:2], generator=random).clamp_min(1e-12).log()).log()
+    chosen = ((arrows.norm(dim=-1) + 1).log() + gumbel).topk(count, dim=1).indices[..., None]
     points, arrows, features = (
         part.gather(1, chosen.expand(-1, -1, part.shape[-1])) for part in (points, arrows, features)
     )
-    told = transformer(ws, features, points, arrows)[:, : rows.shape[1]]
-    off: Tensor = ((told - rows) / transformer.w_deviation).square().mean(dim=(1, 2))
+    blur, specks = (
+        noise * deviation * torch.randn(part.shape, generator=random)
+        for part, deviation in (
+            (ws, transformer.w_deviation),
+            (features, transformer.feature_deviation),
+        )
+    )
+    told = transformer(ws + blur, features + specks, points, arrows) - blur
+    off: Tensor = (
+        ((told[:, : rows.shape[1]] - rows) / transformer.w_deviation).square().mean(dim=(1, 2))
+    )
     return off
 
 
@@ -277,8 +295,8 @@ def main() -> None:
     parser.add_argument("generator", help="a name or a file")
     parser.add_argument("out", type=Path, help="the .safetensors file to write")
     parser.add_argument("--work", type=Path, default=Path("runs/latent-transformer"))
-    parser.add_argument("--pairs", type=int, default=8192)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--pairs", type=int, default=16_384)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)

@@ -75,7 +75,7 @@ def test_points_that_go_far_are_given_more_often() -> None:
     asked: list[torch.Tensor] = []
 
     class Remembering(torch.nn.Module):
-        w_deviation = torch.ones(8)
+        w_deviation = feature_deviation = torch.ones(8)
 
         def forward(self, ws, features, points, arrows):
             asked.append(arrows)

@@ -1,0 +1,1 @@
+"""Programs for those who work on nbdrag; none of them is installed."""
