@@ -174,7 +174,7 @@ def _iterate(
     if done or not options.refine:
         return
     outside = None if inside is None else 1 - inside
-    beginning = Beginning(latent, start, points, handles)
+    beginning = Beginning(latent, points, handles, first[block][0])
     limited = replace(options, max_steps=options.refine)
     for step in iterate(generator, beginning, targets, outside, block, limited):
         yield replace(step, index=len(told) + step.index)

@@ -132,7 +132,7 @@ def drag(
     checked_handles, checked_targets = check_pairs(handles, targets, size, like=start)
     outside = None if mask is None else 1 - check_mask(mask, size, like=start)
     # From here on it is an iterator, whose body first runs at the first `next`.
-    beginning = Beginning(start, start, checked_handles, checked_handles)
+    beginning = Beginning(start, checked_handles, checked_handles)
     return iterate(generator, beginning, checked_targets, outside, block, options)
 
 
@@ -143,18 +143,18 @@ class Beginning(NamedTuple):
     ----------
     ws : Tensor, shape [num_ws, w_dim]
         Latent to start from.
-    origin : Tensor, shape [num_ws, w_dim]
-        Latent of the picture that the handles were put in, F0's. The same, at its origin.
     points : Tensor, shape [P, 2]
         Where the handles are in the picture of `ws`.
     handles : Tensor, shape [P, 2]
         Where they were put.
+    first : Tensor, shape [C, h, w], optional
+        F0, of the picture that they were put in. Default: that of `ws`.
     """
 
     ws: Tensor
-    origin: Tensor
     points: Tensor
     handles: Tensor
+    first: Tensor | None = None
 
 
 def iterate(
@@ -166,7 +166,7 @@ def iterate(
     options: DragOptions,
 ) -> Iterator[DragStep]:
     """Do what `drag` says, of arguments that are checked; 1 in `outside` is where nothing moves."""
-    start, origin, points, handles = beginning
+    start, points, handles, first = beginning
     size, layers = (generator.height, generator.width), options.movable_layers
     near = tolerance(generator, options, len(points))
     patch, window = disc(options.patch_radius), square(options.search_radius)
@@ -188,10 +188,7 @@ def iterate(
         rows = 1 if options.space == "w" else layers
         offset = start.new_zeros(rows, generator.w_dim).requires_grad_()
         ws, preview, features = forward()
-        first = features.detach()
-        if not torch.equal(origin, start):
-            with torch.no_grad():
-                first = synthesis(origin[None]).features[block].squeeze(0)
+        first = features.detach() if first is None else first
         wanted = sample(first, handles, size)
         held = None
         if outside is not None and outside.any():

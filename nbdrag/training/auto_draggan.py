@@ -9,8 +9,9 @@ then both together learn to tell the latents of drags,
     L = alpha L_pred + beta L_drag                                                     (Eq. 14),
     L_pred = |told - w_1 ... w_n|_1                                                    (Eq. 12),
 
-where L_drag says how far from where they should be the handles came, and L_reg goes on, lest the
-regularizer forget what a latent is. `nbdrag.training.auto_draggan_drags` makes the drags.
+where L_drag says how far from where they should be the handles came. Two terms are ours: L_reg goes
+on, lest the regularizer forget what a latent is; and L_stay, the mean square of how far w_n is from
+w_0, asks for no more change than is needed. `nbdrag.training.auto_draggan_drags` makes the drags.
 
 Predictions are trained as they are used, each on top of the ones before. The paper feeds in the
 true ones instead; but after w_1 their rest is no secret, since all steps lead in one direction, and
@@ -114,7 +115,10 @@ class Training:
         pred = pred / predictor.w_deviation.squeeze()
         drag = source.drag_loss(drags, told, progress, self.rng)
         reg = self.regularizer_loss(source)
-        loss = options.alpha * pred + options.beta * drag + options.gamma * reg
+        way = (told[:, -1] - drags.sequence[:, 0])[:, : predictor.config.movable]
+        stay = (way / predictor.w_deviation).square().mean()
+        loss = options.alpha * pred + options.beta * drag
+        loss = loss + options.gamma * reg + options.delta * stay
         self.both.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(predictor.parameters(), 1.0)
@@ -132,6 +136,7 @@ class Training:
             "pred": pred.item(),
             "drag": drag.item(),
             "reg": reg.item(),
+            "stay": stay.item(),
             "norm": norm.item(),
         }
 

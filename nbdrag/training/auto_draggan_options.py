@@ -27,8 +27,8 @@ class TrainingOptions:
         Step size of Adam for the predictor: first and last, along half a cosine.
     joint_rate : float
         Step size for the regularizer in the second stage, falling in proportion.
-    alpha, beta, gamma : float
-        Weights of L_pred, L_drag and L_reg in the second stage.
+    alpha, beta, gamma, delta : float
+        Weights of L_pred, L_drag, L_reg and L_stay in the second stage; the last two are ours.
     pictures, drags : int
         A batch has so many drags of each of so many pictures.
     portraits : int
@@ -48,10 +48,11 @@ class TrainingOptions:
     alpha: float = 0.1
     beta: float = 1.0
     gamma: float = 0.1
+    delta: float = 0.0
     pictures: int = 8
     drags: int = 1
     portraits: int = 10_752
-    asked: int = 16
+    asked: int = 8
     seed: int = 0
 
     @classmethod
@@ -62,11 +63,12 @@ class TrainingOptions:
         return cls(
             regularizer_steps=800,
             regularizer_rate=2e-3,
-            steps=2800,
+            steps=1850,
             rate=1e-3,
             least_rate=1e-5,
             joint_rate=1e-4,
             alpha=0.5,
+            delta=2.0,
             pictures=4,
             drags=16,
         )
