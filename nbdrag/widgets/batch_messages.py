@@ -99,10 +99,14 @@ class Sort(Asked, tag="sort"):
 
 
 class Export(Asked, tag="export"):
-    """Write the included pictures, edited, to a file or folder of the kernel's machine."""
+    """Write the included pictures, edited, to a file or folder of the kernel's machine.
+
+    `resume`: go on with a folder in which the same export was begun.
+    """
 
     format: ExportFormat
     path: Annotated[str, Meta(min_length=1, max_length=MAX_FILE)]
+    resume: bool = False
 
 
 class Stop(Asked, tag="stop"):

@@ -166,7 +166,7 @@ class BatchWire:
             case m.Sort():
                 session.sort(message.by)
             case m.Export():
-                session.export(message.path, message.format)
+                session.export(message.path, message.format, resume=message.resume)
             case m.Stop():
                 session.stop()
 

@@ -431,6 +431,11 @@ def test_a_page_exports_and_is_told_how_far_it_is(
     assert len(list((tmp_path / "faces").glob("*.png"))) == COUNT
     again, _ = page.ask("export", format="folder", path=str(tmp_path / "faces"))
     assert "resume=True" in again["error"]
+    more, _ = page.ask("export", format="folder", path=str(tmp_path / "faces"), resume=True)
+    assert more["ok"]
+    assert preview._session.exporting is not None
+    preview._session.exporting._thread.join(LIMIT)
+    assert preview.running is None
     preview.selection.clear()
     nothing, _ = page.ask("export", format="zip", path=str(tmp_path / "none"))
     assert "nothing is included" in nothing["error"]

@@ -18,6 +18,8 @@ export interface ViewState {
   readonly comparing: boolean;
   readonly panel: Panel;
   readonly format: ExportFormat;
+  /** Whether to go on with a folder that was begun. */
+  readonly resume: boolean;
 }
 
 const INITIAL: ViewState = {
@@ -26,6 +28,7 @@ const INITIAL: ViewState = {
   comparing: false,
   panel: null,
   format: "zip",
+  resume: false,
 };
 
 export const SORTS: readonly SortKey[] = ["source", "strength", "distance"];

@@ -53,7 +53,12 @@ function Sheet({ batch, title, testid, children }: SheetProps): JSX.Element {
 
 const FORMATS: readonly { format: ExportFormat; end: string; title: string; about: string }[] = [
   { format: "zip", end: ".zip", title: "Zip", about: "PNGs and their strengths in one file" },
-  { format: "folder", end: "", title: "Folder", about: "the same; goes on where it was stopped" },
+  {
+    format: "folder",
+    end: "",
+    title: "Folder",
+    about: "the same, file by file; can be gone on with",
+  },
   { format: "latents", end: ".safetensors", title: "Latents", about: "edited ws, no pictures" },
   { format: "csv", end: ".csv", title: "Strengths", about: "a table" },
 ];
@@ -62,13 +67,14 @@ function Export({ batch }: { batch: Batch }): JSX.Element {
   const { session, view } = batch;
   const { store } = session;
   const format = useSelect(view, (state) => state.format);
+  const resume = useSelect(view, (state) => state.resume) && format === "folder";
   const count = useSelect(store, ({ snapshot }) => snapshot?.included ?? 0);
   const usual = useSelect(store, ({ snapshot }) => snapshot?.path ?? "edit");
   const message = useSelect(store, ({ notice }) => (notice?.level === "error" ? notice.text : ""));
   const [path, setPath] = useState(usual);
   const end = FORMATS.find((one) => one.format === format)?.end ?? "";
   const start = async () => {
-    const answer = await session.ask({ kind: "export", format, path: path.trim() + end });
+    const answer = await session.ask({ kind: "export", format, path: path.trim() + end, resume });
     if (answer !== null) view.dispatch({ panel: null });
   };
   return (
@@ -118,6 +124,17 @@ function Export({ batch }: { batch: Batch }): JSX.Element {
             <span class="nb-end">{end}</span>
           </span>
         </label>
+        {format === "folder" && (
+          <label class="nb-format nb-resume">
+            <input
+              type="checkbox"
+              data-testid="resume"
+              checked={resume}
+              onChange={({ currentTarget }) => view.dispatch({ resume: currentTarget.checked })}
+            />
+            Go on with one that was stopped
+          </label>
+        )}
         {message && (
           <p class="nb-message nb-error" role="alert">
             {message}

@@ -107,12 +107,17 @@ export interface Sort {
   by: SortKey;
 }
 
-/** Write the included pictures, edited, to a file or folder of the kernel's machine. */
+/**
+ * Write the included pictures, edited, to a file or folder of the kernel's machine.
+ *
+ * `resume`: go on with a folder in which the same export was begun.
+ */
 export interface Export {
   kind: "export";
   id: number;
   format: ExportFormat;
   path: string;
+  resume?: boolean;
 }
 
 /** End what runs: the search for the direction, or an export. */

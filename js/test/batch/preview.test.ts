@@ -297,6 +297,23 @@ describe("what takes time", () => {
     expect(root.querySelector('[data-testid="export-panel"]')).toBeNull();
   });
 
+  it("goes on with a folder, if that is asked for", async () => {
+    button("export").click();
+    await settle();
+    expect(root.querySelector('[data-testid="resume"]')).toBeNull();
+    input("format-folder").click();
+    await settle();
+    input("resume").click();
+    await settle();
+    button("start-export").click();
+    await settle();
+    expect(kernel.last("export")).toMatchObject({
+      format: "folder",
+      path: "face-front",
+      resume: true,
+    });
+  });
+
   it("keeps the panel open, and says why, when the place is taken", async () => {
     kernel.answers.export = () => ({ ok: false, error: "it is there already" });
     press(grid(), "e");
