@@ -37,6 +37,7 @@ def page() -> str:
         *smiling(read("benchmarks/editgan.json")),
         *speed(read("benchmarks/speed.json"), read("benchmarks/browser.json")),
         *slider(read("benchmarks/browser.json")),
+        *previews(read("benchmarks/preview.json")),
         *drag_step(read("benchmarks/drag.json"), read("benchmarks/drag_ablation.json")),
     ]
     return "\n\n".join(["# What was measured", *sections]) + "\n"
@@ -251,6 +252,34 @@ def slider(browser: Figures) -> Iterator[str]:
         "second come."
     )
     yield f"`{browser['command']} slider`"
+
+
+def previews(figures: Figures) -> Iterator[str]:
+    """How fast a batch follows its slider, in a process and on a page."""
+    process, browser = figures["process"], figures["browser"]
+    yield "## A batch that follows its slider"
+    yield (
+        f"From a move of the [batch preview](batch.md)'s slider to {figures['in_sight']} pictures of "
+        f"{figures['resolution']} px at the new strength, of {figures['pictures']:,} that there are; "
+        f"medians of {figures['moves']} moves, {figures['machine']}. In a process, in time of the "
+        "processor: until they are made and encoded. In JupyterLab and Chromium on the same machine, "
+        f"on which {browser['load']:g} processes on average wanted to run, as it passes: until they "
+        "are drawn."
+    )
+    yield table(
+        ["milliseconds", "first tiles", "all", "slowest move"],
+        [
+            [name, *(f"{row[key]:g}" for key in ("first_ms", "last_ms", "slowest_ms"))]
+            for name, row in (("in a process", process), ("on the page", browser))
+        ],
+    )
+    yield (
+        f"Bare synthesis of as many takes {process['bare_synthesis_ms']:g} ms. The kernel computes "
+        f"{browser['kernel_processor_ms']:g} ms for a move, a row that is near and the example among "
+        f"it; while the slider moves with every frame, {browser['drawn_per_second']:g} new pictures "
+        "a second are drawn."
+    )
+    yield f"`{figures['command']}`"
 
 
 def drag_step(figures: Figures, ablation: Figures) -> Iterator[str]:
