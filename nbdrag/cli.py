@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,22 +161,23 @@ def transfer(known: argparse.Namespace, rest: list[str]) -> int:
         "zarr": lambda: sinks.Zarr(known.sink),
         "latents": lambda: sinks.LatentShards(known.sink),
     }
-    progress = transfer_edit(
-        direction,
-        source,
-        made[known.to](),
-        cluster(known.cluster) if known.cluster else None,
-        generator=generator,
-        strength=known.strength,
-        resume=known.resume,
-        shard_size=known.shard_size,
-        micro_batch=known.micro_batch,
-    )
-    try:
-        return drawn_to_end(progress)
-    except KeyboardInterrupt:
-        print(f"stopped; what is done is in {known.sink}, and --resume goes on", file=sys.stderr)
-        return 130
+    with cluster(known.cluster) if known.cluster else nullcontext() as client:
+        progress = transfer_edit(
+            direction,
+            source,
+            made[known.to](),
+            client,
+            generator=generator,
+            strength=known.strength,
+            resume=known.resume,
+            shard_size=known.shard_size,
+            micro_batch=known.micro_batch,
+        )
+        try:
+            return drawn_to_end(progress)
+        except KeyboardInterrupt:
+            print(f"stopped; {known.sink} has what is done, and --resume goes on", file=sys.stderr)
+            return 130
 
 
 def find_edit(name: str, generator: str | None) -> EditVector:
@@ -195,15 +197,15 @@ def find_edit(name: str, generator: str | None) -> EditVector:
     return library[name]
 
 
-def cluster(address: str) -> object:
-    """A client of the Dask cluster at an address."""
+def cluster(address: str) -> AbstractContextManager[object]:
+    """A client of the Dask cluster at an address, to be closed in the end."""
     try:
         from distributed import Client
     except ImportError:
         raise ValueError(
             "Dask's distributed is not installed; add it with: pip install 'nbdrag[scale]'"
         ) from None
-    client: object = Client(address)  # type: ignore[no-untyped-call]
+    client: AbstractContextManager[object] = Client(address)  # type: ignore[no-untyped-call]
     return client
 
 

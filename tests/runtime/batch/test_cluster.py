@@ -6,6 +6,7 @@ import os
 import signal
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import torch
 from distributed import Client, LocalCluster
 from safetensors.torch import load_file
 
-from nbdrag.generators.stylegan2 import Generator
+from nbdrag import cli
+from nbdrag.generators.checkpoint import save_generator
+from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
+from nbdrag.generators.zoo import load_generator
 from nbdrag.runtime.batch.items import Latents
 from nbdrag.runtime.batch.manifest import NAME, TransferError
 from nbdrag.runtime.batch.sinks import Edited, LatentShards, Shards
@@ -91,6 +95,36 @@ def test_a_worker_is_killed_and_every_item_is_there_once(
     assert len(processes) == len(set(processes))
     assert killed in processes
     assert str(os.getpid()) not in processes
+
+
+def test_from_the_command_line(
+    client: Client, tmp_path: Path, vector: EditVector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Workers make the pictures; the command draws how far they are, and a second run goes on."""
+    config = StyleGAN2Config(32, z_dim=16, w_dim=16, mapping_layers=2, channel_base=512)
+    file = tmp_path / "tiny.safetensors"
+    save_generator(Generator(config), file, {})
+    generator = load_generator(file)
+    mine = replace(vector, generator_hash=generator.content_hash, generator=str(file))
+    mine.save(tmp_path / "nudge.safetensors")
+    address = client.scheduler_info()["address"]
+    wish = ["transfer", str(tmp_path / "nudge.safetensors"), "0:9", str(tmp_path / "out")]
+    wish += ["--to", "shards", "--shard-size", "4", "--cluster", address]
+    assert cli.main(wish) == 0
+    assert capsys.readouterr().out.startswith("9 of 9 done, ")
+    made = files_of(tmp_path / "out")
+    assert len(made) == 3
+    assert cli.main(wish) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert cli.main([*wish, "--resume"]) == 0
+    assert files_of(tmp_path / "out") == made
+    assert client.status == "running"
+
+    *_, last = transfer_edit(
+        mine, range(9), Shards(tmp_path / "here"), generator=generator, shard_size=4
+    )
+    assert last.done == 9
+    assert files_of(tmp_path / "here") == made
 
 
 def test_what_one_engine_began_the_other_ends(
