@@ -259,12 +259,12 @@ def previews(figures: Figures) -> Iterator[str]:
     process, browser = figures["process"], figures["browser"]
     yield "## A batch that follows its slider"
     yield (
-        f"From a move of the [batch preview](batch.md)'s slider to {figures['in_sight']} pictures of "
-        f"{figures['resolution']} px at the new strength, of {figures['pictures']:,} that there are; "
-        f"medians of {figures['moves']} moves, {figures['machine']}. In a process, in time of the "
-        "processor: until they are made and encoded. In JupyterLab and Chromium on the same machine, "
-        f"on which {browser['load']:g} processes on average wanted to run, as it passes: until they "
-        "are drawn."
+        f"From a move of the [batch preview](batch.md)'s slider to {figures['in_sight']} pictures "
+        f"of {figures['resolution']} px at the new strength, of {figures['pictures']:,} that there "
+        f"are; medians of {figures['moves']} moves, {figures['machine']}. In a process, in time of "
+        "the processor: until they are made and encoded. In JupyterLab and Chromium on the same "
+        f"machine, on which {browser['load']:g} processes on average wanted to run, as it passes: "
+        "until they are drawn."
     )
     yield table(
         ["milliseconds", "first tiles", "all", "slowest move"],
@@ -275,9 +275,9 @@ def previews(figures: Figures) -> Iterator[str]:
     )
     yield (
         f"Bare synthesis of as many takes {process['bare_synthesis_ms']:g} ms. The kernel computes "
-        f"{browser['kernel_processor_ms']:g} ms for a move, a row that is near and the example among "
-        f"it; while the slider moves with every frame, {browser['drawn_per_second']:g} new pictures "
-        "a second are drawn."
+        f"{browser['kernel_processor_ms']:g} ms for a move, a row that is near and the example "
+        f"among it; while the slider moves with every frame, {browser['drawn_per_second']:g} new "
+        "pictures a second are drawn."
     )
     yield f"`{figures['command']}`"
 
