@@ -52,6 +52,10 @@ class Loading(Generic[Result]):
         What is going on.
     fraction : float or None
         How much of that is done; None where nobody knows.
+    running : bool
+        Whether it has not ended.
+    error : BaseException or None
+        Why there is no result; None while it runs and where there is one.
     """
 
     def __init__(
@@ -64,6 +68,8 @@ class Loading(Generic[Result]):
     ) -> None:
         self.name, self.text = name, ""
         self.fraction: float | None = None
+        self.running = True
+        self.error: BaseException | None = None
         self._load, self._on_progress, self._on_end = load, on_progress, on_end
         self._told = -math.inf
         self._future: Future[Result] = Future()
@@ -74,16 +80,6 @@ class Loading(Generic[Result]):
         self._thread = threading.Thread(
             target=context.run, args=(self._run,), name="nbdrag-loading", daemon=True
         )
-
-    @property
-    def running(self) -> bool:
-        """Whether it has not ended."""
-        return not self._future.done()
-
-    @property
-    def error(self) -> BaseException | None:
-        """Why there is no result; None while it runs and where there is one."""
-        return self._future.exception() if self._future.done() else None
 
     def start(self) -> None:
         """Begin, and return."""
@@ -142,12 +138,15 @@ class Loading(Generic[Result]):
     # ---------------------------------------------------------------------------------- either way
 
     def _end(self, result: Result | None, error: BaseException | None) -> None:
-        """Called once, by who has got the lock."""
-        if error is None:
-            self._future.set_result(result)  # type: ignore[arg-type]
-        else:
-            self._future.set_exception(error)
-        self._on_end(self)
+        """Called once, by who has got the lock. Who waits goes on when all have heard of it."""
+        self.running, self.error = False, error
+        try:
+            self._on_end(self)
+        finally:
+            if error is None:
+                self._future.set_result(result)  # type: ignore[arg-type]
+            else:
+                self._future.set_exception(error)
 
     def _quit(self) -> None:
         self.stop()

@@ -5,6 +5,7 @@ import textwrap
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from concurrent.futures import TimeoutError as TimedOut
 
 import pytest
 
@@ -187,3 +188,15 @@ def test_an_interpreter_that_quits_does_not_wait_for_it() -> None:
 
 def test_it_is_not_one_of_those_errors_that_mean_something_else() -> None:
     assert not issubclass(LoadingStopped, (asyncio.CancelledError, CancelledError, ValueError))
+
+
+def test_who_waits_goes_on_when_all_have_heard_of_the_end() -> None:
+    heard = []
+
+    def hear(loading: Loading[object]) -> None:
+        with pytest.raises(TimedOut):
+            loading.join(0)
+        heard.append((loading.running, loading.error))
+
+    assert started(lambda _: 7, on_end=hear).join(LONG) == 7
+    assert heard == [(False, None)]
