@@ -55,7 +55,7 @@ from nbdrag.metrics import frechet_distance, mean_distance
 from nbdrag.toonfaces.reader import Reader, load_reader
 
 LIMIT = 100  # steps of a drag that is optimised
-REFINE = 10  # steps after a prediction
+REFINED = (4, 10)  # steps after a prediction
 COUNTS = {"1": 1, "5": 5, "all": None}
 BLOCKS, RADII = (16, 32, 64, 128), (1, 2, 3, 4, 5, 6)
 ROUND = 25  # tests that one method makes before the next has its turn
@@ -127,8 +127,10 @@ def methods(generator: Generator, one_step: Path | None = None) -> dict[str, Met
         found["Auto, no predictor"] = predicted(generator, one_step)
     if predictor.is_file():
         found["Auto"] = Method(partial(auto_drag, options=usual), usual, predictor, blends=True)
-        refined = usual.updated({"refine": REFINE})
-        found["Auto + refine"] = Method(partial(auto_drag, options=refined), refined, predictor)
+        for steps in REFINED:
+            refined = usual.updated({"refine": steps})
+            edit = partial(auto_drag, options=refined)
+            found[f"Auto + {steps} steps"] = Method(edit, refined, predictor)
     return found
 
 
@@ -402,7 +404,6 @@ def main() -> None:
     results |= {
         "command": f"python -m benchmarks.drag_methods --tests {arguments.tests}",
         "step_limit": LIMIT,
-        "refinement_steps": REFINE,
     }
     for table in arguments.tables:
         made = makers[table]()

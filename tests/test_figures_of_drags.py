@@ -14,7 +14,7 @@ ROW = {
     "seconds": 0.25,
 }
 PICTURE = {"tests": 2, "mse": 0.0123, "perceptual": 0.04567, "seconds": 0.5}
-HEAD = {"command": "do it", "step_limit": 100, "refinement_steps": 10}
+HEAD = {"command": "do it", "step_limit": 100}
 
 
 def section(**tables: object) -> str:

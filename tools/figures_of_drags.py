@@ -15,9 +15,9 @@ def ways_to_drag(figures: Figures) -> Iterator[str]:
     yield "## Ways to drag, beside one another"
     yield (
         "The [ways to drag](methods.md) on the same portraits, with the same handles, targets and "
-        f"masks. Optimisers stop after {figures['step_limit']} steps; *refine* stands for up to "
-        f"{figures['refinement_steps']} steps of DragGAN after the prediction. Seconds are one "
-        "thread's processor time. `" + figures["command"] + "`"
+        f"masks. Optimisers stop after {figures['step_limit']} steps; *Auto + 4 steps* are the "
+        "prediction and up to so many steps of DragGAN. Seconds are one thread's processor time. "
+        f"`{figures['command']}`"
     )
     sections = {
         "landmarks": landmarks,
