@@ -140,14 +140,12 @@ def evaluate(generator: Generator, *, pictures: int, renders: int, work: Path) -
     rendered = render(generator, renders, RENDERS_SEED)
     image, _, labels = generator.segment(embedded(generator, rendered.image, work))
     image = image.clamp(-1, 1)
-    report["embedded renders, against the truth"] = ious(labels, rendered.labels)
-    report["labeller on embedded renders, against the truth"] = ious(
-        labeller.labels(image), rendered.labels
-    )
+    which = f"renders embedded in {EMBEDDING.max_steps} steps, against the truth"
+    report[which] = ious(labels, rendered.labels)
+    report[f"labeller on {which}"] = ious(labeller.labels(image), rendered.labels)
     report["labeller on renders, against the truth"] = ious(
         labeller.labels(rendered.image), rendered.labels
     )
-    report["embedding_steps"] = EMBEDDING.max_steps
     report["embedding_psnr_db"] = round(peak_signal_to_noise(image, rendered.image), 2)
     return report
 
