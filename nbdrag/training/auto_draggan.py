@@ -18,9 +18,9 @@ true ones instead; but after w_1 their rest is no secret, since all steps lead i
 only the first of five would be learnt.
 
 The folder holds ``checkpoint.pt``, all there is to go on from; ``log.jsonl``, a line for every so
-many steps; and ``options.json``. Ctrl-C, or the system's request to end, is taken in good order.
-The same command goes on from there, to more ``--steps`` if they are given. On a GPU: ``--device
-cuda``.
+many steps; ``options.json`` and ``commands.txt``. Ctrl-C, or the system's request to end, is taken
+in good order. The same command goes on from there, to more ``--steps`` if they are given. On a GPU:
+``--device cuda``.
 
 References
 ----------
@@ -33,6 +33,8 @@ import argparse
 import dataclasses
 import json
 import math
+import shlex
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -325,13 +327,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parsed = parser.parse_args(arguments)
     torch.set_num_threads(parsed.threads)
     try:
-        run(parsed)
+        run(parsed, sys.argv[1:] if arguments is None else arguments)
     except ValueError as error:
         parser.exit(2, f"{error}\n")
 
 
-def run(parsed: argparse.Namespace) -> None:
-    """Do what the command line says."""
+def run(parsed: argparse.Namespace, typed: Sequence[str]) -> None:
+    """Do what the command line says, and keep it in ``commands.txt``."""
     generator = load_generator(parsed.generator).to(parsed.device)
     out: Path = parsed.folder
     out.mkdir(parents=True, exist_ok=True)
@@ -356,12 +358,18 @@ def run(parsed: argparse.Namespace) -> None:
     source = make_source(
         generator, config, options, out, parsed.by or ("landmarks" if ours else "matches")
     )
+    commands = out / "commands.txt"
+    if training.steps < options.steps:
+        with commands.open("a") as file:
+            command = shlex.join(["python", "-m", "nbdrag.training.auto_draggan", *typed])
+            file.write(f"{command}  # from step {training.steps}\n")
     interrupt = Interrupt()
     train(training, source, out, stop=lambda: interrupt.wished)
     if parsed.out:
         predictor = training.predictor
         predictor.load_state_dict(training.average)
         how = {
+            "commands": commands.read_text().splitlines(),
             "options": dataclasses.asdict(options),
             "steps": training.steps,
             "minutes": round(training.seconds / 60, 1),

@@ -63,12 +63,11 @@ class TrainingOptions:
         return cls(
             regularizer_steps=800,
             regularizer_rate=2e-3,
-            steps=1850,
+            steps=2950,
             rate=1e-3,
             least_rate=1e-5,
             joint_rate=1e-4,
-            alpha=0.5,
-            delta=2.0,
+            delta=14.0,
             pictures=4,
             drags=16,
         )

@@ -353,6 +353,9 @@ def test_the_command_trains_goes_on_and_writes_a_predictor(generator, tmp_path, 
     first = load_file(out)
     main([*given, "--steps", "4", "--out", str(out)])
     assert "going on from step 2" in capsys.readouterr().out
+    commands = (tmp_path / "run" / "commands.txt").read_text().splitlines()
+    assert [line.rpartition("# ")[2] for line in commands] == ["from step 0", "from step 2"]
+    assert "--construction decoder_layers=1 reach=0.3" in commands[0]
     assert any((value != first[name]).any() for name, value in load_file(out).items())
     for wrong, message in [
         ([str(tmp_path / "none.pkl"), str(tmp_path / "run")], "there is no file"),
