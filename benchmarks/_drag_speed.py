@@ -20,8 +20,7 @@ from nbdrag.editing.auto_draggan import auto_drag_batch
 from nbdrag.editing.draggan import DragStep, drag
 from nbdrag.editing.freedrag import free_drag
 from nbdrag.editing.latent_predictor import LatentPredictor, PredictorConfig
-from nbdrag.editing.latent_transformer import TransformerConfig, untrained
-from nbdrag.editing.layout_drag import layout_drag
+from nbdrag.editing.latent_transformer import TransformerConfig, look, untrained
 from nbdrag.generators.stylegan2 import Generator
 
 PAIRS, RESOLUTIONS = (1, 2, 5, 10, 20, 32), (128, 256, 512)
@@ -66,10 +65,13 @@ def times(generator: Generator, pairs: int) -> dict[str, float]:
         with torch.no_grad():
             return generator.synthesis(latents[:, -1]).image
 
+    @torch.no_grad()
     def laid_out() -> Tensor:
-        (last,) = layout_drag(generator, ws, handles, targets, transformer=transformer)
-        with torch.no_grad():
-            return generator.synthesis(last.ws[None]).image
+        block = transformer.config.feature_block
+        first = generator.synthesis(ws[None], until=block, taps=(block,)).features[block]
+        seen = look(first, handles[None], transformer.config)
+        latent = transformer(ws[None], seen, handles[None], (targets - handles)[None])
+        return generator.synthesis(latent).image
 
     return {
         "DragGAN, a step": step(drag(generator, ws, handles, targets)),

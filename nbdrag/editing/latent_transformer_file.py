@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -28,6 +28,7 @@ PACKAGED = (ASSETS / "toonfaces-128-latent-transformer.safetensors",)
 
 # A generator's hash takes longer than a pass, and a file too. Both are needed but once.
 FOUND: WeakKeyDictionary[Generator, LatentTransformer] = WeakKeyDictionary()
+ACCEPTED: WeakKeyDictionary[LatentTransformer, ref[Generator]] = WeakKeyDictionary()
 
 
 def save_transformer(
@@ -135,7 +136,10 @@ def construct(path: Path, construction: str, weights: Mapping[str, Tensor]) -> L
 
 
 def check_fit(transformer: LatentTransformer, generator: Generator) -> None:
-    """Refuse the transformer of another generator."""
+    """Refuse the transformer of another generator. One that was accepted before is so at once."""
+    accepted = ACCEPTED.get(transformer)
+    if accepted is not None and accepted() is generator:
+        return
     config = transformer.config
     theirs = (config.num_ws, config.w_dim, config.height, config.width)
     own = (generator.num_ws, generator.w_dim, generator.height, generator.width)
@@ -145,6 +149,7 @@ def check_fit(transformer: LatentTransformer, generator: Generator) -> None:
             f"{transformer.generator_hash or 'of nobody'}; this one is {generator.content_hash}. "
             "Train one for it: python -m nbdrag.training.latent_transformer GENERATOR OUT."
         )
+    ACCEPTED[transformer] = ref(generator)
 
 
 def transformer_of(generator: Generator) -> LatentTransformer:

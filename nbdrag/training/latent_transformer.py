@@ -7,7 +7,8 @@ is the answer. What is minimised is the mean square of what the answer differs b
 the latents. One to 32 points are given, those that go far more often than others.
 
 Pairs of pictures are drawn once, chunk by chunk, into files; training goes through them. Both go on
-where they were broken off.
+where they were broken off, with other numbers of steps if these are wanted by then; the file that
+is written in the end remembers the commands of all sittings.
 
 References
 ----------
@@ -287,6 +288,16 @@ def lead(
     return ws + share * rows * (others - ws)
 
 
+def remember(file: Path, command: str) -> list[str]:
+    """Add a command to a file of commands, unless it stands there last; and give all of them."""
+    commands = file.read_text().splitlines() if file.exists() else []
+    if commands[-1:] != [command]:
+        commands.append(command)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join(commands) + "\n")
+    return commands
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -296,7 +307,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="the .safetensors file to write")
     parser.add_argument("--work", type=Path, default=Path("runs/latent-transformer"))
     parser.add_argument("--pairs", type=int, default=11_264)
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
@@ -304,6 +315,12 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
     generator = load_generator(arguments.generator)
+    commands = remember(
+        arguments.work / "commands.txt",
+        f"python -m nbdrag.training.latent_transformer {arguments.generator} {arguments.out} "
+        f"--pairs {arguments.pairs} --steps {arguments.steps} --batch {arguments.batch} "
+        f"--seed {arguments.seed}",
+    )
     pairs = make_pairs(generator, arguments.work, arguments.pairs, arguments.seed)
     transformer = train(
         generator,
@@ -314,12 +331,8 @@ def main() -> None:
         seed=arguments.seed,
     )
     chosen = {name: getattr(arguments, name) for name in ("pairs", "steps", "batch", "seed")}
-    chosen["command"] = (
-        f"python -m nbdrag.training.latent_transformer {arguments.generator} {arguments.out} "
-        f"--pairs {arguments.pairs} --steps {arguments.steps} --batch {arguments.batch} "
-        f"--seed {arguments.seed}"
-    )
-    save_transformer(transformer, arguments.out, {"training": json.dumps(chosen)})
+    training = {**chosen, "commands": commands}
+    save_transformer(transformer, arguments.out, {"training": json.dumps(training)})
     print(arguments.out, held_out_shares(transformer, pairs))
 
 

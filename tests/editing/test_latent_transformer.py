@@ -216,6 +216,7 @@ def test_it_belongs_to_one_generator() -> None:
     generator, other = (Generator(config, rng(seed)) for seed in (1, 2))
     fits = untrained(TransformerConfig.for_generator(generator), generator.content_hash, rng())
     check_fit(fits, generator)
+    check_fit(fits, generator)
     with pytest.raises(
         CheckpointError, match=f"{generator.content_hash}; this one is {other.content_hash}"
     ):

@@ -22,6 +22,7 @@ from nbdrag.training.latent_transformer import (
     lead,
     make_pairs,
     miss,
+    remember,
     train,
 )
 
@@ -180,3 +181,10 @@ def test_quality_is_measured_and_shown(
         assert figures == {"off": pytest.approx(1, abs=1e-3), "went": pytest.approx(0, abs=1e-3)}
     with Image.open(file.with_suffix(".jpg")) as sheet:
         assert sheet.size == (8 * 32, 32)
+
+
+def test_commands_of_all_sittings_are_remembered(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "commands.txt"
+    for command in ("a --steps 3", "a --steps 3", "a --steps 5", "a --steps 3"):
+        found = remember(file, command)
+    assert found == ["a --steps 3", "a --steps 5", "a --steps 3"]
