@@ -259,13 +259,12 @@ def published(
     judge: Judge, task: Task, before: Tensor, after: Tensor, ws: Tensor
 ) -> dict[str, float]:
     """With strength, by the options of the authors' program."""
-    direction, seconds = timed(lambda: search(judge.generator, before, after, DirectionOptions()))
+    direction = search(judge.generator, before, after, DirectionOptions())
     value = judge.value(ws[:FIRST], task)
     error = judge.value(direction.apply(ws[:FIRST]), task) - goal(task)
     return {
         "mae": round(error.abs().mean().item(), 3),
         "r2": round(determination(direction.distances(ws[:FIRST]), value), 3),
-        "search": round(seconds, 1),
     }
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tools.figures_of_transfers import transfers
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "figures.md"
 
@@ -37,6 +39,7 @@ def page() -> str:
         *smiling(read("benchmarks/editgan.json")),
         *speed(read("benchmarks/speed.json"), read("benchmarks/browser.json")),
         *slider(read("benchmarks/browser.json")),
+        *transfers(read("benchmarks/transfer.json")),
         *previews(read("benchmarks/preview.json")),
         *drag_step(read("benchmarks/drag.json"), read("benchmarks/drag_ablation.json")),
     ]
