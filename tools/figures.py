@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tools.figures_of_drags import ways_to_drag
 from tools.figures_of_transfers import transfers
+from tools.markdown import table
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "figures.md"
@@ -29,6 +31,7 @@ def page() -> str:
     sections = [
         *quality(read("nbdrag/assets/toonfaces-128.json")),
         *accuracy(read("benchmarks/drag_accuracy.json")),
+        *ways_to_drag(read("benchmarks/drag_methods.json")),
         *parts(
             read("nbdrag/assets/toonfaces-128-parts.json"),
             read("nbdrag/assets/toonfaces-labeller.json"),
@@ -427,12 +430,6 @@ def step_figures(row: Figures) -> list[str]:
         f"{row['cpu_times_faster']:.1f}" if "cpu_times_faster" in row else "",
         f"{row['peak_mib']}",
     ]
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first column is text, the others are numbers."""
-    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 if __name__ == "__main__":
