@@ -123,7 +123,8 @@ def main() -> None:
     sent, rows = landmarks_sent(generator, transformer, reader, arguments.portraits)
     report: dict[str, Any] = {
         "training": training,
-        "command": f"python -m nbdrag.training.latent_transformer_quality {arguments.file}",
+        "command": f"python -m nbdrag.training.latent_transformer_quality {arguments.file} "
+        f"--portraits {arguments.portraits} --pairs {arguments.pairs}",
         "pairs": arguments.pairs,
         "share of the latent's change that is missed, by points": left_of_the_change(
             generator, transformer, arguments.pairs

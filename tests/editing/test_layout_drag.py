@@ -9,6 +9,9 @@ from torch import Tensor
 from nbdrag.editing.latent_transformer import LatentTransformer, TransformerConfig, untrained
 from nbdrag.editing.layout_drag import LayoutDragOptions, anchors, layout_drag
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
+from nbdrag.generators.zoo import load_generator
+from nbdrag.toonfaces import LANDMARKS
+from nbdrag.toonfaces.reader import load_reader
 
 HANDLES, TARGETS = [(9.5, 20.5), (22.3, 11.8)], [(14.5, 24.5), (18.3, 1.4)]
 
@@ -118,3 +121,19 @@ def test_errors_come_at_the_call(generator, change: dict[str, object], message: 
     wish = {"ws": torch.zeros(8, 8), "handles": [(16, 12)], "targets": [(20, 12)], **change}
     with pytest.raises(ValueError, match=message):
         layout_drag(generator, **wish)  # type: ignore[arg-type]
+
+
+def test_the_packaged_one_turns_a_head_towards_where_its_nose_is_sent() -> None:
+    portraits, reader = load_generator("toonfaces-128"), load_reader()
+    tip, sent = LANDMARKS.index("nose_tip"), torch.tensor([8.0, 0.0])
+    z = torch.randn(4, portraits.z_dim, generator=torch.Generator().manual_seed(5))
+    went = []
+    for latent in portraits.mapping(z, truncation=0.7):
+        with torch.no_grad():
+            nose = reader(portraits.synthesis(latent[None]).image).landmarks[0, tip]
+        (step,) = layout_drag(portraits, latent, nose[None], nose[None] + sent)
+        with torch.no_grad():
+            now = reader(portraits.synthesis(step.ws[None]).image).landmarks[0, tip]
+        went.append(((now - nose) @ sent / (sent @ sent)).item())
+    assert min(went) > 0, went
+    assert 0.5 < sum(went) / 4 < 1.5, went
