@@ -23,6 +23,7 @@ left out.
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import time
@@ -89,9 +90,15 @@ class Method:
 
     def settings(self, generator: Generator) -> Row:
         """What its figures depend on."""
-        digest = hashlib.sha256(self.weights.read_bytes()).hexdigest() if self.weights else None
+        weights = None if self.weights is None else digest(self.weights)
         options = None if self.options is None else vars(self.options)
-        return {"generator": generator.content_hash, "options": options, "weights": digest}
+        return {"generator": generator.content_hash, "options": options, "weights": weights}
+
+
+@functools.cache
+def digest(path: Path) -> str:
+    """A file's hash, of when it was first asked for: networks are read but once as well."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def methods(generator: Generator, one_step: Path | None = None) -> dict[str, Method]:
