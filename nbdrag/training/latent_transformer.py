@@ -313,7 +313,6 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    torch.set_flush_denormal(True)
     generator = load_generator(arguments.generator)
     commands = remember(
         arguments.work / "commands.txt",
@@ -337,4 +336,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    torch.set_flush_denormal(True)  # here, as it holds for the whole process
     main()

@@ -69,6 +69,17 @@ def run_all(page: Page) -> None:
         raise AssertionError("a cell failed:\n" + "\n".join(errors))
 
 
+def keep_widgets(page: Page) -> None:
+    """Have notebooks saved with their widgets' state. JupyterLab remembers that between pages."""
+    page.evaluate(
+        """async (command) => {
+            const { commands } = jupyterapp;
+            if (!commands.isToggled(command)) await commands.execute(command);
+        }""",
+        "@jupyter-widgets/jupyterlab-manager:saveWidgetState",
+    )
+
+
 def save(page: Page) -> None:
     """Save the notebook."""
     page.evaluate("jupyterapp.commands.execute('docmanager:save').then(() => undefined)")

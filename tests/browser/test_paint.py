@@ -14,6 +14,7 @@ from tests.browser.editor import (
     picture,
 )
 from tests.browser.lab import (
+    keep_widgets,
     kernel_eval,
     kernel_run,
     open_notebook,
@@ -270,9 +271,7 @@ def test_drag_and_paint_share_one_picture(lab: Server, page: Page) -> None:
 
 def test_a_saved_notebook_shows_picture_and_parts_without_a_kernel(painter: Locator) -> None:
     page = painter.page
-    page.evaluate(
-        "jupyterapp.commands.execute('@jupyter-widgets/jupyterlab-manager:saveWidgetState')"
-    )
+    keep_widgets(page)
     choose(painter, "inner_mouth")
     paint_with_mouse(painter, MOUTH)
     page.mouse.move(0, 0)

@@ -16,7 +16,14 @@ from tests.browser.editor import (
     points,
     start_and_watch,
 )
-from tests.browser.lab import open_notebook, run_all, save, wait_in_kernel, write_notebook
+from tests.browser.lab import (
+    keep_widgets,
+    open_notebook,
+    run_all,
+    save,
+    wait_in_kernel,
+    write_notebook,
+)
 from tests.browser.servers import Server, end_kernels
 
 CELLS = ("from nbdrag import DragEditor", "editor = DragEditor(seed=27)\neditor")
@@ -67,9 +74,7 @@ def test_a_kernel_that_restarts_is_told_and_come_back_from(lab: Server, page: Pa
 def test_a_saved_notebook_shows_the_last_picture_without_a_kernel(lab: Server, page: Page) -> None:
     write_notebook(lab.notebooks / "saved.ipynb", *CELLS)
     open_notebook(page, lab, "saved.ipynb")
-    page.evaluate(
-        "jupyterapp.commands.execute('@jupyter-widgets/jupyterlab-manager:saveWidgetState')"
-    )
+    keep_widgets(page)
     run_all(page)
     editor = editor_on(page)
     place_pair(editor, LIP, OPEN)
