@@ -1,13 +1,16 @@
 // A tile's picture on a canvas of its own, which is drawn anew when another one has come.
+//
+// It is drawn in the same turn as the tile is: a turn later another picture may have come, and the one
+// at hand be closed.
 
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Pair, Tiles } from "./tiles";
 
 /** The pictures of an item, as they come. */
 export function usePair(tiles: Tiles, item: number): Pair {
   const [, redraw] = useState(0);
-  useEffect(() => tiles.subscribe(item, () => redraw((n) => n + 1)), [tiles, item]);
+  useLayoutEffect(() => tiles.subscribe(item, () => redraw((n) => n + 1)), [tiles, item]);
   return tiles.get(item);
 }
 
@@ -20,7 +23,7 @@ interface PictureProps {
 export function Picture({ shown, label, testid }: PictureProps): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
   const picture = shown?.picture ?? null;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (canvas.current === null || picture === null) return;
     const { width, height, source } = picture;
     // Setting a size clears the canvas; where it is the same, one picture replaces the other.
