@@ -1,8 +1,4 @@
-"""Latent transformers in files: .safetensors in half precision, the construction as metadata.
-
-Such a file belongs to a generator by its hash. Nothing in it is executed, and nothing is believed
-before it is checked.
-"""
+"""Latent transformers in files; see `nbdrag.generators.module_file`."""
 
 from __future__ import annotations
 
@@ -13,16 +9,15 @@ from os import PathLike
 from pathlib import Path
 from weakref import WeakKeyDictionary, ref
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import safe_open
 from torch import Tensor
 
 from nbdrag.editing.latent_transformer import LatentTransformer, TransformerConfig
 from nbdrag.generators.errors import CheckpointError
+from nbdrag.generators.module_file import filled, read_module, write_module
 from nbdrag.generators.stylegan2 import Generator
 
-KEY = "latent_transformer"  # of the metadata
+KEY, WHAT = "latent_transformer", "latent transformer"
 ASSETS = Path(__file__).parent.parent / "assets"
 PACKAGED = (ASSETS / "toonfaces-128-latent-transformer.safetensors",)
 
@@ -54,24 +49,10 @@ def save_transformer(
         If the name ends otherwise, "latent_transformer" is among the metadata, or a weight isn't
         finite in half precision.
     """
-    path = Path(path)
-    if path.suffix != ".safetensors":
-        raise ValueError(f"path is {str(path)!r}; it must end in .safetensors.")
-    if KEY in (metadata or {}):
-        raise ValueError(f'metadata contains "{KEY}", which the transformer itself fills in.')
-    tensors = {
-        name: tensor.detach().to("cpu", torch.float16).contiguous()
-        for name, tensor in transformer.state_dict().items()
-    }
-    if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
-        raise ValueError(f"weights not finite in half precision: {', '.join(lost)}.")
     construction = {**asdict(transformer.config), "generator_hash": transformer.generator_hash}
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        unfinished.write_bytes(save(tensors, {**(metadata or {}), KEY: json.dumps(construction)}))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_module(
+        transformer, path, key=KEY, what=WHAT, construction=construction, metadata=metadata
+    )
 
 
 def load_transformer(
@@ -93,18 +74,7 @@ def load_transformer(
         that is another generator's.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"there is no file {str(path)!r}.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            construction = (file.metadata() or {}).get(KEY)
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise CheckpointError(f"{path.name} is damaged ({error}); fetch it anew.") from None
-    if construction is None:
-        raise CheckpointError(
-            f'{path.name} holds no latent transformer: there is no "{KEY}" in its metadata.'
-        )
+    construction, weights = read_module(path, key=KEY, what=WHAT)
     transformer = construct(path, construction, weights)
     if generator is not None:
         check_fit(transformer, generator)
@@ -120,19 +90,7 @@ def construct(path: Path, construction: str, weights: Mapping[str, Tensor]) -> L
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path.name} describes no latent transformer: {error}") from None
     transformer = LatentTransformer(config, generator_hash)  # takes no memory, however large
-    expected = {name: tuple(tensor.shape) for name, tensor in transformer.state_dict().items()}
-    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    if expected != shapes:
-        wrong = sorted(name for name in expected | shapes if expected.get(name) != shapes.get(name))
-        raise CheckpointError(
-            f"{path.name} doesn't hold the weights of the latent transformer that it describes; "
-            f"missing, unknown or of another shape: {', '.join(wrong[:5])}."
-        )
-    values = {name: tensor.float() for name, tensor in weights.items()}
-    if wrong := [name for name, tensor in values.items() if not tensor.isfinite().all()]:
-        raise CheckpointError(f"{path.name} holds values that are not finite, in {wrong[0]}.")
-    transformer.load_state_dict(values, assign=True)
-    return transformer.eval().requires_grad_(False)
+    return filled(transformer, weights, path, what=WHAT)
 
 
 def check_fit(transformer: LatentTransformer, generator: Generator) -> None:

@@ -1,8 +1,4 @@
-"""Segmenters in files: .safetensors in half precision, with the construction as metadata.
-
-Such a file is its own: it goes beside a generator's, and belongs to it by the generator's hash.
-Nothing in it is executed, and nothing is believed before it is checked.
-"""
+"""Segmenters in files; see `nbdrag.generators.module_file`."""
 
 from __future__ import annotations
 
@@ -13,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from nbdrag.generators.errors import CheckpointError
+from nbdrag.generators.module_file import filled, read_module, write_module
 from nbdrag.generators.parts import Part
 from nbdrag.generators.segmenter import Segmenter
 
@@ -46,31 +41,20 @@ def save_segmenter(
         If the name ends otherwise, "segmenter" is among the metadata, or a weight isn't finite in
         half precision.
     """
-    path = Path(path)
-    if path.suffix != ".safetensors":
-        raise ValueError(f"path is {str(path)!r}; it must end in .safetensors.")
-    if "segmenter" in (metadata or {}):
-        raise ValueError('metadata contains "segmenter", which the segmenter itself fills in.')
-    tensors = {
-        name: tensor.detach().to("cpu", torch.float16).contiguous()
-        for name, tensor in segmenter.state_dict().items()
-    }
-    if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
-        raise ValueError(f"weights not finite in half precision: {', '.join(lost)}.")
     construction = {
         "parts": segmenter.parts,
         "hidden": segmenter.hidden,
         "members": segmenter.members,
         "generator_hash": segmenter.generator_hash,
     }
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        unfinished.write_bytes(
-            save(tensors, {**(metadata or {}), "segmenter": json.dumps(construction)})
-        )
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_module(
+        segmenter,
+        path,
+        key="segmenter",
+        what="segmenter",
+        construction=construction,
+        metadata=metadata,
+    )
 
 
 def load_segmenter(
@@ -100,18 +84,7 @@ def load_segmenter(
         segmenter is that of another generator, and not `force`; or doesn't fit it at all.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"there is no file {str(path)!r}.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            construction = (file.metadata() or {}).get("segmenter")
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise CheckpointError(f"{path.name} is damaged ({error}); fetch it anew.") from None
-    if construction is None:
-        raise CheckpointError(
-            f'{path.name} holds no segmenter: there is no "segmenter" in its metadata.'
-        )
+    construction, weights = read_module(path, key="segmenter", what="segmenter")
     segmenter = construct(path, construction, weights)
     if generator is not None:
         check_generator(path, segmenter, generator, force)
@@ -137,19 +110,7 @@ def construct(path: Path, construction: str, weights: Mapping[str, Tensor]) -> S
             )
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
         raise CheckpointError(f"{path.name} describes no segmenter: {error}") from None
-    expected = {name: tuple(tensor.shape) for name, tensor in segmenter.state_dict().items()}
-    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    if expected != shapes:
-        wrong = sorted(name for name in expected | shapes if expected.get(name) != shapes.get(name))
-        raise CheckpointError(
-            f"{path.name} doesn't hold the weights of the segmenter that it describes; missing, "
-            f"unknown or of another shape: {', '.join(wrong[:5])}."
-        )
-    values = {name: tensor.float() for name, tensor in weights.items()}
-    if wrong := [name for name, tensor in values.items() if not tensor.isfinite().all()]:
-        raise CheckpointError(f"{path.name} holds values that are not finite, in {wrong[0]}.")
-    segmenter.load_state_dict(values, assign=True)
-    return segmenter.eval().requires_grad_(False)
+    return filled(segmenter, weights, path, what="segmenter")
 
 
 def check_generator(path: Path, segmenter: Segmenter, generator: Generator, force: bool) -> None:
