@@ -1,54 +1,17 @@
 // Panels over the grid: the export, and the list of keys.
 
-import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { isMac } from "../shared/button";
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
 import { useSelect } from "../shared/hooks";
-import { Icon } from "../shared/icons";
-import { keyLabel } from "../shared/keys";
+import { Help, Sheet } from "../shared/sheet";
 import type { Batch } from "./batch";
 import { KEYS } from "./keys";
 import { type ExportFormat, LIMITS } from "./protocol.gen";
 
 export function Panels({ batch }: { batch: Batch }): JSX.Element | null {
   const panel = useSelect(batch.view, (view) => view.panel);
-  if (panel === "help") return <Help batch={batch} />;
+  if (panel === "help") return <Help editor={batch} keys={KEYS} />;
   return panel === "export" ? <Export batch={batch} /> : null;
-}
-
-interface SheetProps {
-  batch: Batch;
-  title: string;
-  testid: string;
-  children: ComponentChildren;
-}
-
-/** A dialog over the pictures; it takes the focus and gives it back. */
-function Sheet({ batch, title, testid, children }: SheetProps): JSX.Element {
-  const close = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
-    const root = close.current?.getRootNode() as Document | ShadowRoot | undefined;
-    const before = root?.activeElement as HTMLElement | null | undefined;
-    close.current?.focus({ preventScroll: true });
-    return () => before?.focus?.({ preventScroll: true });
-  }, []);
-  return (
-    <div class="nb-sheet" role="dialog" aria-label={title} data-testid={testid}>
-      <header>
-        <b>{title}</b>
-        <button
-          ref={close}
-          type="button"
-          class="nb-tool"
-          aria-label="Close"
-          onClick={batch.commands.escape.run}
-        >
-          <Icon name="close" />
-        </button>
-      </header>
-      <div class="nb-sheet-body">{children}</div>
-    </div>
-  );
 }
 
 const FORMATS: readonly { format: ExportFormat; end: string; title: string; about: string }[] = [
@@ -79,7 +42,7 @@ function Export({ batch }: { batch: Batch }): JSX.Element {
   };
   return (
     <Sheet
-      batch={batch}
+      editor={batch}
       title={`Export ${count} ${count === 1 ? "picture" : "pictures"}`}
       testid="export-panel"
     >
@@ -149,33 +112,6 @@ function Export({ batch }: { batch: Batch }): JSX.Element {
           Export
         </button>
       </form>
-    </Sheet>
-  );
-}
-
-function Help({ batch }: { batch: Batch }): JSX.Element {
-  const mac = isMac();
-  return (
-    <Sheet batch={batch} title="Keys" testid="help-panel">
-      <div class="nb-keys">
-        {KEYS.map(({ title, bindings }) => (
-          <section key={title}>
-            <h4>{title}</h4>
-            <dl>
-              {bindings.map(({ keys, label }) => (
-                <div key={label}>
-                  <dt>
-                    {keys.map((key) => (
-                      <kbd key={key}>{keyLabel(key, mac)}</kbd>
-                    ))}
-                  </dt>
-                  <dd>{label}</dd>
-                </div>
-              ))}
-            </dl>
-          </section>
-        ))}
-      </div>
     </Sheet>
   );
 }

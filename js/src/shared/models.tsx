@@ -4,8 +4,8 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { AnyEditor } from "./editor";
 import { Icon } from "./icons";
-import { Sheet } from "./panels";
 import type { KnownModel } from "./protocol.gen";
+import { Sheet } from "./sheet";
 
 export function Models({ editor }: { editor: AnyEditor }): JSX.Element {
   const { session } = editor;
