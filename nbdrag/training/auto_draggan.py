@@ -11,7 +11,9 @@ then both together learn to tell the latents of drags,
 
 where L_drag says how far from where they should be the handles came. Two terms are ours: L_reg goes
 on, lest the regularizer forget what a latent is; and L_stay, the mean square of how far w_n is from
-w_0, asks for no more change than is needed. `nbdrag.training.auto_draggan_drags` makes the drags.
+w_0, asks for no more change than is needed. It is taken per pair, as L_drag is: who asks for five
+points to move has to put up with more change than who asks for one.
+`nbdrag.training.auto_draggan_drags` makes the drags.
 
 Predictions are trained as they are used, each on top of the ones before. The paper feeds in the
 true ones instead; but after w_1 their rest is no secret, since all steps lead in one direction, and
@@ -118,7 +120,7 @@ class Training:
         drag = source.drag_loss(drags, told, progress, self.rng)
         reg = self.regularizer_loss(source)
         way = (told[:, -1] - drags.sequence[:, 0])[:, : predictor.config.movable]
-        stay = (way / predictor.w_deviation).square().mean()
+        stay = (way / predictor.w_deviation).square().mean((1, 2)).sum() / drags.real.sum()
         loss = options.alpha * pred + options.beta * drag
         loss = loss + options.gamma * reg + options.delta * stay
         self.both.zero_grad()
@@ -276,9 +278,9 @@ def train(
         elif first_stage and done == options.regularizer_steps:
             recent.clear()
         if now - saved > 60 * checkpoint_minutes:
-            save(training, out)
+            save(training, source, out)
             saved = now
-    save(training, out)
+    save(training, source, out)
 
 
 def log(training: Training, out: Path, stage: str, done: int, recent: list[Losses]) -> None:
@@ -291,10 +293,10 @@ def log(training: Training, out: Path, stage: str, done: int, recent: list[Losse
     print("  ".join(f"{name} {value}" for name, value in line.items()), flush=True)
 
 
-def save(training: Training, out: Path) -> None:
+def save(training: Training, source: Source, out: Path) -> None:
     """Write ``checkpoint.pt``; whatever happens meanwhile, a whole one is there."""
     unfinished = out / "checkpoint.part"
-    torch.save(training.state(), unfinished)
+    torch.save({**training.state(), "source": source.state()}, unfinished)
     unfinished.replace(out / "checkpoint.pt")
 
 
@@ -348,16 +350,18 @@ def run(parsed: argparse.Namespace, typed: Sequence[str]) -> None:
         options,
         torch.Generator().manual_seed(options.seed),
     )
+    ours = generator.source.startswith("toonfaces")
+    source = make_source(
+        generator, config, options, out, parsed.by or ("landmarks" if ours else "matches")
+    )
     if (out / "checkpoint.pt").exists():
         checkpoint = torch.load(
             out / "checkpoint.pt", map_location=parsed.device, weights_only=True
         )
         training.restore(checkpoint)
+        if "source" in checkpoint:
+            source.restore(checkpoint["source"])
         print(f"going on from step {training.steps}", flush=True)
-    ours = generator.source.startswith("toonfaces")
-    source = make_source(
-        generator, config, options, out, parsed.by or ("landmarks" if ours else "matches")
-    )
     commands = out / "commands.txt"
     if training.steps < options.steps:
         with commands.open("a") as file:

@@ -16,7 +16,7 @@ Cai et al., Auto DragGAN, MM 2024, Sec. 3.2.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -25,7 +25,13 @@ from torch.nn.functional import one_hot
 from nbdrag.editing.latent_predictor import PredictorConfig
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.toonfaces.reader import Reader
-from nbdrag.training.auto_draggan_landmarks import LatentLandmarks, Portraits
+from nbdrag.training.auto_draggan_landmarks import (
+    LatentLandmarks,
+    Portraits,
+    is_sure,
+    learn,
+    learning,
+)
 from nbdrag.training.auto_draggan_latents import draw_share, led_towards
 
 
@@ -70,6 +76,12 @@ class Source(Protocol):
     ) -> Tensor:
         """L_drag of predictions, w_1 ... w_n, [B, n, num_ws, w_dim]; progress is 0 to 1."""
 
+    def state(self) -> dict[str, Any]:
+        """What it has learnt meanwhile."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to such a state."""
+
 
 def planned(drags: Drags, steps: int) -> Tensor:
     """Where the handles should be after each step: [B, n, P, 2], in equal shares of the way."""
@@ -90,7 +102,7 @@ class LandmarkDrags:
     ----------
     generator, config, portraits, known, reader
         `known` tells landmarks from latents; the reader, off the picture, is asked in the last part
-        of the training only.
+        of the training only, and then `known` learns on.
     pictures, drags : int
         A batch has so many drags of each of so many pictures.
     asked : int
@@ -112,6 +124,7 @@ class LandmarkDrags:
         self.generator, self.config, self.portraits = generator, config, portraits
         self.known, self.reader = known, reader
         self.pictures, self.drags, self.asked = pictures, drags, asked
+        self.learning = learning(known)
 
     def latents(self, count: int, rng: torch.Generator) -> Tensor:
         """Latents of portraits."""
@@ -153,31 +166,56 @@ class LandmarkDrags:
         """Mean distance of the points from where they should be, in pixels, the last counting most.
 
         Landmarks are known from the latents. After a part of the training some of the last pictures
-        are also made and read, and that is what counts then. What is read says where a point is;
-        which way the latent has to go to move it is known well enough without.
+        are also made and read. What is read says where a point is; which way the latent has to go
+        to move it is known without. And what is known learns of it: predictions are where it is
+        asked, and it was fitted to portraits.
         """
         steps = told.shape[1]
+        asks = progress >= ASKED_FROM and self.asked > 0
+        few = slice(0, len(told), max(1, len(told) // max(1, self.asked)))
+        if asks:
+            seen = self.ask(told[few, -1].detach(), rng)
         start = self.known(drags.sequence[:, 0])
         moved = self.known(told.flatten(0, 1)).unflatten(0, (-1, steps)) - start[:, None]
         found = drags.handles[:, None] + drags.shares[:, None] @ moved
         weight = torch.arange(1, steps + 1).to(told).square()
         weight = (weight / weight.sum())[:, None] * drags.real[:, None]
         loss = (distance(found, planned(drags, steps)) * weight).sum() / drags.real.sum()
-        if progress < ASKED_FROM or not self.asked:
+        if not asks:
             return loss
-        few = slice(0, len(told), max(1, len(told) // self.asked))
         with torch.no_grad():
-            seen = self.reader(self.generator.synthesis(told[few, -1]).image).landmarks
             reached = drags.handles[few] + drags.shares[few] @ (seen - drags.landmarks[few])
             wrong = reached - found[few, -1]
         off = distance(found[few, -1] + wrong, drags.targets[few]) * drags.real[few]
         return torch.lerp(loss, off.sum() / drags.real[few].sum(), ASKED_WEIGHT)
 
+    @torch.no_grad()
+    def ask(self, ws: Tensor, rng: torch.Generator) -> Tensor:
+        """Where the reader sees the landmarks of latents' pictures; `known` learns of it."""
+        reading = self.reader(self.generator.synthesis(ws).image)
+        before = self._draw(REHEARSED, rng)
+        old = Portraits(*(each[before] for each in self.portraits))
+        new = Portraits(ws, reading.landmarks, is_sure(reading))
+        together = (torch.cat(pair) for pair in zip(old, new, strict=True))
+        learn(self.known, self.learning, Portraits(*together))
+        seen: Tensor = reading.landmarks
+        return seen
+
+    def state(self) -> dict[str, Any]:
+        """What is known of landmarks by now."""
+        return {"known": self.known.state_dict(), "learning": self.learning.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to such a state."""
+        self.known.load_state_dict(state["known"])
+        self.learning.load_state_dict(state["learning"])
+
     def _draw(self, count: int, rng: torch.Generator) -> Tensor:
         return torch.randint(len(self.portraits.ws), (count,), generator=rng)
 
 
-ASKED_FROM, ASKED_WEIGHT = 0.3, 0.75  # of the training; against what is known without asking
+ASKED_FROM, ASKED_WEIGHT = 0.3, 0.5  # of the training; against what is known without asking
+REHEARSED = 64  # portraits that are learnt again beside what is asked
 NEARBY = 1.5  # pixels: deviation of handles from the landmarks they hang on
 HELD = 0.1  # share of handles that are to stay
 
@@ -215,5 +253,5 @@ def choose_handles(sure: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     return shares.to(sure.device), real.to(sure.device)
 
 
-MOST_HANDLES = (1, 1, 1, 1, 1, 5, 5, 5, 5, 16)
+MOST_HANDLES = (1, 1, 1, 1, 5, 5, 5, 5, 5, 16)
 """A batch has up to so many handles a drag, drawn from these."""

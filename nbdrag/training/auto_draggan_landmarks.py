@@ -23,7 +23,7 @@ from torch.nn.functional import gelu
 
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.toonfaces import LANDMARKS
-from nbdrag.toonfaces.reader import Reader
+from nbdrag.toonfaces.reader import Reader, Reading
 from nbdrag.training.auto_draggan_latents import draw_latents
 
 CHUNK = 512  # portraits in a file
@@ -78,8 +78,13 @@ def read_chunk(generator: Generator, reader: Reader, random: torch.Generator) ->
     for rows in ws.float().split(BATCH):
         reading = reader(generator.synthesis(rows).image)
         landmarks.append(reading.landmarks)
-        sure.append((reading.confidence > SURE) & (reading.visible > SURE))
+        sure.append(is_sure(reading))
     return Portraits(ws, torch.cat(landmarks), torch.cat(sure))
+
+
+def is_sure(reading: Reading) -> Tensor:
+    """Which landmarks show, and clearly: [N, L]."""
+    return (reading.confidence > SURE) & (reading.visible > SURE)
 
 
 class LatentLandmarks(nn.Module):
@@ -173,5 +178,24 @@ def fit(
             )
     return model
 
+
+def learning(model: LatentLandmarks) -> torch.optim.Optimizer:
+    """An optimiser to learn on with, slowly."""
+    return torch.optim.AdamW(model.parameters(), lr=LEARNING_ON, weight_decay=0.1)
+
+
+def learn(model: LatentLandmarks, optimiser: torch.optim.Optimizer, portraits: Portraits) -> None:
+    """Learn on, one step, of portraits that were read. The model is frozen before and after."""
+    ws, landmarks, sure = portraits
+    with torch.enable_grad():
+        model.requires_grad_(True)
+        off = (model(ws) - landmarks).norm(dim=-1) * sure
+        optimiser.zero_grad()
+        (off.sum() / sure.sum().clamp_min(1)).backward()
+        optimiser.step()
+        model.requires_grad_(False)
+
+
+LEARNING_ON = 3e-4  # its step size
 
 NOISE = 0.15  # in deviations of the latents: with it, less is learnt by heart

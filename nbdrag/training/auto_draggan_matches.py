@@ -15,6 +15,8 @@ Cai et al., Auto DragGAN, MM 2024, Sec. 3.2.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -95,6 +97,13 @@ class MatchedDrags:
         unlike = (found - wanted).abs().mean(-1) * drags.real
         deviation = drags.features.std(dim=(0, 2, 3)).mean()
         return unlike.sum() / drags.real.sum() / deviation
+
+    def state(self) -> dict[str, Any]:
+        """Nothing is learnt here."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """There is nothing to go back to."""
 
     def features(self, ws: Tensor) -> Tensor:
         """The feature block's output, [N, C, h, w]."""

@@ -57,19 +57,19 @@ class TrainingOptions:
 
     @classmethod
     def for_generator(cls, generator: Generator) -> TrainingOptions:
-        """The paper's, or for a small generator what a processor can do in an hour or two."""
+        """The paper's, or for a small generator what a processor can do in two hours."""
         if generator.w_dim >= 512:
             return cls()
         return cls(
             regularizer_steps=800,
             regularizer_rate=2e-3,
-            steps=2950,
+            steps=9000,
             rate=1e-3,
             least_rate=1e-5,
             joint_rate=1e-4,
-            delta=14.0,
-            pictures=4,
-            drags=16,
+            delta=20.0,
+            pictures=8,
+            drags=8,
         )
 
 

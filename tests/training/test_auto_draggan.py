@@ -14,6 +14,7 @@ from nbdrag.generators.checkpoint import save_generator
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.toonfaces import LANDMARKS
 from nbdrag.toonfaces.reader import load_reader
+from nbdrag.training import auto_draggan_drags
 from nbdrag.training import auto_draggan_landmarks as landmarks
 from nbdrag.training.auto_draggan import (
     Training,
@@ -24,6 +25,8 @@ from nbdrag.training.auto_draggan import (
     untrained,
 )
 from nbdrag.training.auto_draggan_drags import (
+    ASKED_WEIGHT,
+    REHEARSED,
     Drags,
     LandmarkDrags,
     choose_handles,
@@ -35,6 +38,8 @@ from nbdrag.training.auto_draggan_landmarks import (
     Portraits,
     fit,
     known_landmarks,
+    learn,
+    learning,
     read_portraits,
 )
 from nbdrag.training.auto_draggan_latents import draw_latents, led_towards
@@ -178,24 +183,58 @@ def test_drags_of_landmarks_ask_for_what_their_sequence_does(generator, config):
         )
 
 
-def test_after_a_while_the_reader_is_asked(generator, config):
+def test_after_a_while_the_reader_is_asked(generator, config, monkeypatch):
     """It says where points are; which way to go is known without it."""
+    learnt: list[Portraits] = []
+    monkeypatch.setattr(auto_draggan_drags, "learn", lambda *given: learnt.append(given[2]))
     source = landmark_drags(generator, config, asked=3)
     drags = source.draw(rng(5))
     still = drags.sequence[:, :1].expand(-1, 3, -1, -1).clone().requires_grad_()
     early = source.drag_loss(drags, still, 0.1, rng())
+    assert not learnt
     few = slice(0, 12, 4)
     seen = source.reader(generator.synthesis(drags.sequence[few, 0]).image).landmarks
     elsewhere = drags._replace(landmarks=drags.landmarks.clone())
     elsewhere.landmarks[few] = seen + 5  # as if they had been five pixels further on
     late = source.drag_loss(elsewhere, still, 0.9, rng())
     asked = distance(drags.handles[few] - 5, drags.targets[few]) * drags.real[few]
-    expected = torch.lerp(early, asked.sum() / drags.real[few].sum(), 0.75)
+    expected = torch.lerp(early, asked.sum() / drags.real[few].sum(), ASKED_WEIGHT)
     torch.testing.assert_close(late, expected, atol=1e-4, rtol=1e-4)
+    (pictures,) = learnt
+    assert torch.equal(pictures.ws[REHEARSED:], drags.sequence[few, 0])
+    torch.testing.assert_close(pictures.landmarks[REHEARSED:], seen)
     late.backward()
     assert still.grad is not None
     assert still.grad[few, -1, 0, :2].abs().max() > 0
     assert still.grad[:, :, 1:].abs().max() == 0  # which landmarks here don't depend on
+
+
+def test_what_is_known_of_landmarks_grows():
+    """Each step brings it nearer to what was read where it is sure; and it stays frozen."""
+    known = LatentLandmarks(4, 3, rng(10)).requires_grad_(False)
+    portraits = Portraits(
+        torch.randn(20, 4, 3, generator=rng(11)),
+        10 * torch.randn(20, len(LANDMARKS), 2, generator=rng(12)),
+        torch.rand(20, len(LANDMARKS), generator=rng(13)) < 0.5,
+    )
+
+    def off() -> Tensor:
+        return (known(portraits.ws) - portraits.landmarks).norm(dim=-1)[portraits.sure].mean()
+
+    optimiser = learning(known)
+    before = off()
+    for _ in range(200):
+        learn(known, optimiser, portraits)
+    assert off() < 0.7 * before
+    assert not any(each.requires_grad for each in known.parameters())
+
+
+def test_what_was_learnt_meanwhile_is_kept(generator, config):
+    first, second = (landmark_drags(generator, config) for _ in range(2))
+    for each in first.known.requires_grad_(False).parameters():
+        each.fill_(0.5)
+    second.restore(first.state())
+    assert all((each == 0.5).all() for each in second.known.parameters())
 
 
 def test_distance_is_smooth_where_it_is_nought():
