@@ -11,6 +11,10 @@ says which ones are in sight (`Look`), and is sent those and no others, in `Tile
 the oldest first, always of the newest strength. A view that looks somewhere else has let go of what
 it saw before, and a page that is told another `epoch` says anew what it looks at.
 
+What an export wrote lies where the kernel runs, which may be far from the page. A single file is
+offered in the `Snapshot`, and a page that wants it asks for one piece after the other (`Fetch`),
+each of which comes in its reply's buffer: at most a few are under way, so neither side holds more.
+
 Strengths need no pictures. A picture's automatic strength is the example's plus an offset of its
 own, so a page knows all of them at every place of the slider from `Offsets` alone, and the
 histogram moves under the hand.
@@ -25,9 +29,9 @@ from msgspec import Meta, Struct
 
 from nbdrag.widgets.from_kernel import Beat, Status
 from nbdrag.widgets.from_page import Ack, Asked, Heartbeat, ProtocolError
-from nbdrag.widgets.protocol import MAX_ID, MAX_SCALE, Count, Message, Scale
+from nbdrag.widgets.protocol import MAX_CHUNK, MAX_ID, MAX_SCALE, Count, Message, Scale
 
-BATCH_PROTOCOL = 1
+BATCH_PROTOCOL = 2
 MAX_ITEMS = 20_000
 """Pictures in a preview."""
 MAX_IN_SIGHT = 512
@@ -109,11 +113,18 @@ class Export(Asked, tag="export"):
     resume: bool = False
 
 
+class Fetch(Asked, tag="fetch"):
+    """A piece of the file that is offered by this number, from `offset` on: at most 1 MiB."""
+
+    file: Count
+    offset: Count
+
+
 class Stop(Asked, tag="stop"):
     """End what runs: the search for the direction, or an export."""
 
 
-Request = SetStrength | SetAlpha | ResetAlphas | Include | IncludeAll | Sort | Export | Stop
+Request = SetStrength | SetAlpha | ResetAlphas | Include | IncludeAll | Sort | Export | Fetch | Stop
 FromPage = Ready | Ack | Heartbeat | Look | Request
 
 
@@ -135,14 +146,22 @@ class Progress(Struct, kw_only=True):
     fraction: float | None
 
 
+class Written(Struct, kw_only=True):
+    """A file that was written, to be fetched by its number; `size` in bytes."""
+
+    number: int
+    name: str
+    size: int
+
+
 class Snapshot(Message, tag="snapshot"):
     """The whole state but its pictures and what is sent as numbers beside it.
 
     `revision` grows with every change, `epoch` with every page that comes up. The example was
     edited by `alpha`, in units of w, and is by `strength` times that now. The slider goes from
     `low` to `high`. `running` says what runs: "search" or "export"; null at rest. `path` is a name
-    that an export may have. The versions name the `Offsets`, `Order`, `Included` and `Overrides`
-    that belong to it.
+    that an export may have, `written` the file that the last one has made, if it made a single one.
+    The versions name the `Offsets`, `Order`, `Included` and `Overrides` that belong to it.
     """
 
     protocol: int
@@ -159,6 +178,7 @@ class Snapshot(Message, tag="snapshot"):
     running: Literal["search", "export"] | None
     progress: Progress | None
     path: str
+    written: Written | None
     included: int
     offsets_version: int
     order_version: int
@@ -215,7 +235,10 @@ class Tiles(Message, tag="tiles"):
 
 
 class Reply(Message, tag="reply"):
-    """The answer to a request. `error` says what was wrong and what to do; then nothing changed."""
+    """The answer to a request. `error` says what was wrong and what to do; then nothing changed.
+
+    What was fetched is in its buffer.
+    """
 
     id: int | None
     ok: bool
@@ -232,6 +255,7 @@ LIMITS: dict[str, int] = {
     "strength": int(MAX_SCALE),
     "alpha": int(MAX_ALPHA),
     "file": MAX_FILE,
+    "chunk": MAX_CHUNK,
 }
 
 

@@ -2,14 +2,15 @@
 
 Both run on threads of their own, one at a time, with progress, and end when somebody says Stop. A
 search shows what it has found after every step, on all pictures; stopped, it leaves the direction
-that it has got to. An export is of what is included when it begins; the slider may move on.
+that it has got to. An export is of what is included when it begins; the slider may move on. Where
+it ends with a single file, that is offered to the pages, until another one is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from collections.abc import Generator as Yielding
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from nbdrag.editing.step import Step
 from nbdrag.generators.progress import Progress as Tell
 from nbdrag.runtime.batch.progress import TransferProgress
 from nbdrag.runtime.export import Chosen, destination, export
+from nbdrag.runtime.export_offer import Offer
 from nbdrag.runtime.loading import Loading, LoadingStopped
 from nbdrag.runtime.runner import Outcome, Runner
 from nbdrag.runtime.turns import generator_lock
@@ -25,7 +27,7 @@ from nbdrag.transfer.edit_one_for_all import DirectionStep
 from nbdrag.widgets.batch_messages import Progress
 from nbdrag.widgets.batch_state import BatchState
 from nbdrag.widgets.from_kernel import Status
-from nbdrag.widgets.protocol import Level
+from nbdrag.widgets.protocol import MAX_CHUNK, Level
 from nbdrag.widgets.state import described
 
 LEVELS: dict[str, Level] = {
@@ -41,6 +43,8 @@ class BatchSession(BatchState):
 
     searching: Runner[DirectionStep] | None = None
     exporting: Loading[Path] | None = None
+    offer: Offer | None = None
+    offered = 0  # so many files; the number of the last one
     keys: list[str]
 
     def stop(self) -> None:
@@ -117,7 +121,7 @@ class BatchSession(BatchState):
                 place.name,
                 lambda tell: written(pieces, place, tell),
                 on_progress=self._progressed,
-                on_end=self._written,
+                on_end=lambda ended: self._written(ended, place),
             )
             self.exporting = exporting
             self.running, self.progress = "export", Progress(text="", fraction=0.0)
@@ -131,17 +135,31 @@ class BatchSession(BatchState):
                 with self._changing():
                     self.progress = Progress(text=exporting.text, fraction=exporting.fraction)
 
-    def _written(self, exporting: Loading[Path]) -> None:
+    def _written(self, exporting: Loading[Path], place: Path) -> None:
         error = exporting.error
         with self._changing():
             self.running = self.progress = None
             if error is None:
                 self.status = Status(level="info", text=exporting.text)
+                if place.is_file():
+                    with suppress(OSError):  # it may be gone already
+                        self.offer, self.offered = Offer.of(place), self.offered + 1
             elif isinstance(error, LoadingStopped):
                 self.status = Status(level="info", text=f"Writing {exporting.name} was stopped.")
             else:
                 text = f"{exporting.name} was not written: {described(error)}"
                 self.status = Status(level="error", text=text)
+
+    def piece(self, number: int, offset: int) -> bytes:
+        """Read the bytes from `offset` on of the file that is offered, a chunk at most.
+
+        Raises ValueError if that is another file by now, or was changed.
+        """
+        with self.lock:
+            offer = self.offer if number == self.offered else None
+        if offer is None:
+            raise ValueError("that file is no longer offered; there is another export by now.")
+        return offer.piece(offset, MAX_CHUNK)
 
     def check_idle(self) -> None:
         """Raise RuntimeError if something runs."""

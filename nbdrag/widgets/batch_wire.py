@@ -61,7 +61,7 @@ class BatchWire:
             return
         number: int | None = getattr(message, "id", None)
         try:
-            self._do(message)
+            found = self._do(message)
         except (ValueError, RuntimeError) as refusal:
             self._refuse(number, str(refusal))
         except Exception as error:
@@ -69,7 +69,7 @@ class BatchWire:
             self._refuse(number, f"{type(error).__name__}: {error}")
         else:
             if number is not None:
-                self._post(m.Reply(id=number, ok=True))
+                self._post(m.Reply(id=number, ok=True), *found)
 
     def publish(self) -> None:
         """Send the pages whatever they have not been sent, and have the pictures follow."""
@@ -123,6 +123,7 @@ class BatchWire:
                 running=session.running,
                 progress=session.progress,
                 path=usual_path(direction.name),
+                written=self._offered(),
                 included=int(session.included.sum()),
                 offsets_version=session.offsets_version,
                 order_version=session.order_version,
@@ -137,7 +138,8 @@ class BatchWire:
 
     # ---------------------------------------------------------------------------------- coming in
 
-    def _do(self, message: m.FromPage) -> None:
+    def _do(self, message: m.FromPage) -> list[bytes]:
+        """Do what a page wants; what goes beside the answer."""
         session = self._session
         match message:
             case m.Ready():
@@ -167,14 +169,23 @@ class BatchWire:
                 session.sort(message.by)
             case m.Export():
                 session.export(message.path, message.format, resume=message.resume)
+            case m.Fetch():
+                return [session.piece(message.file, message.offset)]
             case m.Stop():
                 session.stop()
+        return []
 
     def _refuse(self, number: int | None, why: str) -> None:
         self._post(m.Reply(id=number, ok=False, error=why))
         self._post(Status(level="error", text=why))
 
     # ---------------------------------------------------------------------------------- going out
+
+    def _offered(self) -> m.Written | None:
+        offer = self._session.offer
+        if offer is None:
+            return None
+        return m.Written(number=self._session.offered, name=offer.name, size=offer.size)
 
     def _is_news(self, name: str, version: int) -> bool:
         if self._sent.get(name) == version:

@@ -83,6 +83,7 @@ PARTS: list[type[Struct]] = [
     from_kernel.Choice,
     from_kernel.ChoiceOption,
     from_kernel.SwitchOption,
+    from_kernel.DragMethod,
     from_kernel.PaintedPart,
     from_kernel.Vector,
 ]
@@ -110,7 +111,12 @@ BATCH = Language(
         "ExportFormat": batch_messages.ExportFormat,
     },
     {},
-    [batch_messages.Pictured, batch_messages.Progress, batch_messages.Tile],
+    [
+        batch_messages.Pictured,
+        batch_messages.Progress,
+        batch_messages.Written,
+        batch_messages.Tile,
+    ],
     batch_messages.Request,
     batch_messages.FromPage,
     batch_messages.FromKernel,

@@ -9,6 +9,7 @@ import zipfile
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from nbdrag.widgets.protocol import MAX_CHUNK
 from tests.browser.editor import (
     LIP,
     OPEN,
@@ -230,6 +231,15 @@ def test_an_export_ends_with_a_complete_archive(preview: Locator, lab: Server) -
         names = file.namelist()
     assert len(names) == 240
     assert names[0] == "000000001.png"
+    # Whoever sits elsewhere fetches it: in several pieces, and what is saved is that file.
+    assert archive.stat().st_size > 2 * MAX_CHUNK
+    button = preview.get_by_test_id("download")
+    expect(button).to_have_text(re.compile(r"^Download longer\.zip, \d+\.\d MB$"))
+    with page.expect_download(timeout=WAIT) as download:
+        button.click()
+    assert download.value.suggested_filename == "longer.zip"
+    assert download.value.path().read_bytes() == archive.read_bytes()
+    expect(preview.get_by_test_id("message")).to_have_text("Downloaded longer.zip.", timeout=WAIT)
     # The same place again is refused, and the panel stays.
     preview.get_by_test_id("export").click()
     preview.get_by_test_id("path").fill("longer")

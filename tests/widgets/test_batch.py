@@ -23,6 +23,7 @@ from nbdrag.transfer.edit_one_for_all import find_direction
 from nbdrag.transfer.vectors import EditVector
 from nbdrag.widgets.batch import BatchPreview
 from nbdrag.widgets.batch_inputs import compact, usual_path
+from nbdrag.widgets.protocol import MAX_CHUNK
 from tests.runtime.batch_of_tiles import a_direction, latents
 from tests.widgets.batches import BRIEF, PATIENT, MakeBatch, numbers, see, seen
 from tests.widgets.page import FakeComm, Page
@@ -201,7 +202,7 @@ def test_a_move_of_the_slider_moves_what_is_in_sight_and_python_agrees(
     preview: BatchPreview, page: Page
 ) -> None:
     before = see(page, 0, 1)
-    page.ask("set_strength", strength=1.5, moving=True)
+    page.tell(kind="set_strength", id=1, strength=1.5, moving=True)  # pictures may come first
     after = seen(page, {(0, True), (1, True)})
     assert preview.strength == 1.5
     for item in (0, 1):
@@ -439,6 +440,53 @@ def test_a_page_exports_and_is_told_how_far_it_is(
     preview.selection.clear()
     nothing, _ = page.ask("export", format="zip", path=str(tmp_path / "none"))
     assert "nothing is included" in nothing["error"]
+
+
+def fetched(page: Page, written: dict[str, Any]) -> bytes:
+    """A file, as a page puts it together."""
+    data = b""
+    while len(data) < written["size"]:
+        reply, [piece] = page.ask("fetch", file=written["number"], offset=len(data))
+        assert reply["ok"]
+        assert 0 < len(piece) <= MAX_CHUNK
+        data += piece
+    return data
+
+
+@pytest.mark.parametrize("name", ["faces.zip", "faces.safetensors", "faces.csv"])
+def test_a_page_fetches_the_file_that_was_written(
+    preview: BatchPreview, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("nbdrag.widgets.batch_session.MAX_CHUNK", 1000)
+    assert page.snapshot["written"] is None
+    path = preview.export(tmp_path / name).join(LIMIT)
+    page.wait_for(lambda m: m["kind"] == "snapshot" and m["written"])
+    written = page.snapshot["written"]
+    assert (written["name"], written["size"]) == (name, path.stat().st_size)
+    assert fetched(page, written) == path.read_bytes()
+    assert opened(preview).snapshot["written"] == written  # to a page that comes later, too
+
+
+def test_pages_fetch_nothing_but_what_is_offered(
+    preview: BatchPreview, page: Page, tmp_path: Path
+) -> None:
+    refused, buffers = page.ask("fetch", file=0, offset=0)
+    assert not refused["ok"]
+    assert not buffers
+    first = preview.export(tmp_path / "first.csv").join(LIMIT)
+    one = opened(preview).snapshot["written"]
+    beyond, _ = page.ask("fetch", file=one["number"], offset=one["size"])
+    assert "none of them" in beyond["error"]
+    preview.export(tmp_path / "second.csv").join(LIMIT)
+    late, _ = page.ask("fetch", file=one["number"], offset=0)
+    assert "no longer offered" in late["error"]
+    two = opened(preview).snapshot["written"]
+    assert fetched(page, two) == first.read_bytes()
+    preview.export(tmp_path / "folder").join(LIMIT)  # which is no single file
+    assert opened(preview).snapshot["written"] == two
+    (tmp_path / "second.csv").write_text("another")
+    changed, _ = page.ask("fetch", file=two["number"], offset=0)
+    assert "has changed" in changed["error"]
 
 
 def test_a_stopped_export_leaves_no_file(

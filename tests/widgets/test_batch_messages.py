@@ -48,6 +48,8 @@ def test_what_decodes_is_within_the_limits(kind: str, fields: dict[str, object])
         {"kind": "look", "view": 1, "items": [0] * 513},
         {"kind": "export", "id": 1, "format": "tar", "path": "x"},
         {"kind": "export", "id": 1, "format": "zip", "path": ""},
+        {"kind": "fetch", "id": 1, "file": 1, "offset": -1},
+        {"kind": "fetch", "id": 1, "file": "/etc/passwd", "offset": 0},
         {"kind": "stop", "id": 1, "more": 2},
     ],
 )

@@ -6,7 +6,15 @@ import type { Store } from "../shared/store";
 import { type Command, type Commands, createStoreOf } from "./commands";
 import type { ExportFormat, SortKey } from "./protocol.gen";
 import type { Session } from "./session";
-import { alphaOf, type BatchState, isEditable, isIncluded, isOwn, shownStrength } from "./store";
+import {
+  alphaOf,
+  type BatchState,
+  isEditable,
+  isIncluded,
+  isOwn,
+  running,
+  shownStrength,
+} from "./store";
 
 export type Panel = null | "help" | "export";
 
@@ -123,7 +131,7 @@ function createCommands(session: Session, view: Batch["view"]) {
     command(() => ask({ kind: "include_all", which }), editable);
   const open = (panel: "help" | "export") => () =>
     view.dispatch({ panel: view.get().panel === panel ? null : panel });
-  const running = when(({ snapshot }) => snapshot?.running != null);
+  const offered = ({ snapshot }: BatchState) => snapshot?.written != null;
 
   return {
     weaker: slideBy(-STEP),
@@ -153,9 +161,16 @@ function createCommands(session: Session, view: Batch["view"]) {
     compare: command(() => view.dispatch({ comparing: !view.get().comparing }), always),
     export: command(
       open("export"),
-      when(({ snapshot }) => snapshot?.running === null),
+      when((state) => running(state) === null),
     ),
-    stop: command(() => ask({ kind: "stop" }), running),
+    download: command(
+      session.download,
+      when((state) => offered(state) && running(state) === null),
+    ),
+    stop: command(
+      () => (store.get().fetching ? session.stopDownload() : ask({ kind: "stop" })),
+      when((state) => running(state) !== null),
+    ),
     help: command(open("help"), always),
     /** Leaves whatever is open. */
     escape: command(() => view.dispatch({ panel: null, comparing: false }), always),

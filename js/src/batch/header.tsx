@@ -9,7 +9,7 @@ import { Button } from "./button";
 import { histogramOf } from "./histogram";
 import { Picture, usePair } from "./picture";
 import type { SortKey } from "./protocol.gen";
-import { exampleAlpha, isEditable, isLive, shownStrength } from "./store";
+import { exampleAlpha, isEditable, isLive, running, shownStrength } from "./store";
 import { signed } from "./tile";
 
 const EXAMPLE = -1;
@@ -185,11 +185,11 @@ function Histogram({ batch }: { batch: Batch }): JSX.Element {
 /** The one primary button; Stop while something runs. */
 function Export({ batch }: { batch: Batch }): JSX.Element {
   const { store } = batch.session;
-  const running = useSelect(store, ({ snapshot }) => snapshot?.running ?? null);
+  const now = useSelect(store, running);
   const count = useSelect(store, ({ snapshot }) => snapshot?.included ?? 0);
   const open = useSelect(batch.view, ({ panel }) => panel === "export");
-  if (running !== null) {
-    const what = running === "search" ? "Stop the search" : "Stop the export";
+  if (now !== null) {
+    const what = `Stop the ${now}`;
     return (
       <Button batch={batch} command="stop" label={what} icon="stop" class="nb-primary nb-stop">
         Stop

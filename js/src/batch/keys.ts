@@ -37,7 +37,8 @@ export const KEYS: readonly BindingGroup<CommandName>[] = [
     title: "What else",
     bindings: [
       { keys: ["e"], command: "export", label: "export" },
-      { keys: ["x"], command: "stop", label: "stop the search, or the export" },
+      { keys: ["d"], command: "download", label: "download what was exported" },
+      { keys: ["x"], command: "stop", label: "stop what runs" },
       { keys: ["Escape"], command: "escape", label: "leave what is open" },
       { keys: ["?"], command: "help", label: "this list" },
     ],

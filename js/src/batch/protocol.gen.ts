@@ -1,7 +1,7 @@
 // Written by `python -m nbdrag.widgets.protocol --typescript batch` from
 // nbdrag/widgets/batch_messages.py. Don't edit: change that and write this one anew.
 
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** The largest values and lengths the kernel accepts. */
 export const LIMITS = {
@@ -10,6 +10,7 @@ export const LIMITS = {
   strength: 10,
   alpha: 1000000,
   file: 1000,
+  chunk: 1048576,
 } as const;
 
 export type Level = "busy" | "error" | "info" | "warning";
@@ -29,6 +30,13 @@ export interface Pictured {
 export interface Progress {
   text: string;
   fraction: number | null;
+}
+
+/** A file that was written, to be fetched by its number; `size` in bytes. */
+export interface Written {
+  number: number;
+  name: string;
+  size: number;
 }
 
 /** Which picture: of an item, before the edit or after so much of it. */
@@ -120,6 +128,14 @@ export interface Export {
   resume?: boolean;
 }
 
+/** A piece of the file that is offered by this number, from `offset` on: at most 1 MiB. */
+export interface Fetch {
+  kind: "fetch";
+  id: number;
+  file: number;
+  offset: number;
+}
+
 /** End what runs: the search for the direction, or an export. */
 export interface Stop {
   kind: "stop";
@@ -134,6 +150,7 @@ export type Request =
   | IncludeAll
   | Sort
   | Export
+  | Fetch
   | Stop;
 
 export type FromPage =
@@ -148,6 +165,7 @@ export type FromPage =
   | IncludeAll
   | Sort
   | Export
+  | Fetch
   | Stop;
 
 /**
@@ -156,8 +174,8 @@ export type FromPage =
  * `revision` grows with every change, `epoch` with every page that comes up. The example was
  * edited by `alpha`, in units of w, and is by `strength` times that now. The slider goes from
  * `low` to `high`. `running` says what runs: "search" or "export"; null at rest. `path` is a name
- * that an export may have. The versions name the `Offsets`, `Order`, `Included` and `Overrides`
- * that belong to it.
+ * that an export may have, `written` the file that the last one has made, if it made a single one.
+ * The versions name the `Offsets`, `Order`, `Included` and `Overrides` that belong to it.
  */
 export interface Snapshot {
   kind: "snapshot";
@@ -175,6 +193,7 @@ export interface Snapshot {
   running: "export" | "search" | null;
   progress: Progress | null;
   path: string;
+  written: Written | null;
   included: number;
   offsets_version: number;
   order_version: number;
@@ -229,7 +248,11 @@ export interface Status {
   text: string;
 }
 
-/** The answer to a request. `error` says what was wrong and what to do; then nothing changed. */
+/**
+ * The answer to a request. `error` says what was wrong and what to do; then nothing changed.
+ *
+ * What was fetched is in its buffer.
+ */
 export interface Reply {
   kind: "reply";
   id: number | null;

@@ -4,6 +4,7 @@ import { decodePicture, sniffType, toBlob } from "../shared/pictures";
 import { startPulse } from "../shared/pulse";
 import { createStore, type Store } from "../shared/store";
 import { type Answer, type HostBuffer, type Model, openWire, toBytes } from "../shared/wire";
+import { fetchFile, saveAs } from "./download";
 import { createNewest } from "./newest";
 import {
   type Request as Asked,
@@ -33,6 +34,10 @@ export interface Session {
   slide(strength: number, moving: boolean): void;
   /** Gives a picture a strength of its own, or with null its automatic one, as `slide` does. */
   override(item: number, alpha: number | null, moving: boolean): void;
+  /** Fetches the file that was written, and has the browser save it. */
+  download(): Promise<void>;
+  /** Gives up what is being fetched. */
+  stopDownload(): void;
   /** What a view has in sight, what matters most first. */
   look(view: number, items: readonly number[]): void;
   notify(level: Level, text: string): void;
@@ -170,6 +175,35 @@ export function openSession(model: Model): Session {
     return made;
   };
 
+  const download: Session["download"] = async () => {
+    const { snapshot, fetching } = store.get();
+    if (!snapshot?.written || fetching) return;
+    const file = { ...snapshot.written }; // one of its own, by which this download knows itself
+    const progress = (bytes: number) => dispatch({ kind: "fetching", fetching: { file, bytes } });
+    const wanted = () => store.get().fetching?.file === file;
+    const fetch = async (offset: number) => {
+      // Not `ask`: that a piece has come takes no notice back.
+      const answer = await wire.ask({ kind: "fetch", file: file.number, offset } as Asked);
+      if (answer?.reply.ok) return answer.buffers[0] ?? null;
+      if (answer !== null && wanted()) notify("error", answer.reply.error ?? "It can't be read.");
+      return null;
+    };
+    progress(0);
+    const blob = await fetchFile(file.size, { fetch, wanted, progress });
+    if (!wanted()) return;
+    dispatch({ kind: "fetching", fetching: null });
+    if (blob === null) return;
+    saveAs(blob, file.name);
+    notify("info", `Downloaded ${file.name}.`);
+  };
+
+  const stopDownload = () => {
+    const { fetching } = store.get();
+    if (fetching === null) return;
+    dispatch({ kind: "fetching", fetching: null });
+    notify("info", `Downloading ${fetching.file.name} was stopped.`);
+  };
+
   /** What the notebook saved, for a page without a kernel and for the time until it answers. */
   const showSaved = () => {
     if (store.get().connection === "live") return;
@@ -207,6 +241,8 @@ export function openSession(model: Model): Session {
       dispatch({ kind: "override", revision: mine, item, alpha });
       overriderOf(item)({ mine, item, alpha, moving });
     },
+    download,
+    stopDownload,
     look(view, items) {
       const some = items.slice(0, LIMITS.in_sight);
       if (some.length > 0) views.set(view, some);
@@ -215,6 +251,7 @@ export function openSession(model: Model): Session {
     },
     notify,
     close() {
+      dispatch({ kind: "fetching", fetching: null });
       pulse.stop();
       model.off("change:still", showSaved);
       model.off("change:saved", showSaved);

@@ -3,7 +3,9 @@
 import type { JSX } from "preact";
 import { useSelect } from "../shared/hooks";
 import { type Batch, SORT_NAMES } from "./batch";
-import { type BatchState, isLive, type Mode, mode } from "./store";
+import { megabytes } from "./download";
+import type { Progress } from "./protocol.gen";
+import { type BatchState, isLive, type Mode, mode, running } from "./store";
 
 const WORDS: Record<Exclude<Mode, "running">, string> = {
   connecting: "connecting",
@@ -13,6 +15,8 @@ const WORDS: Record<Exclude<Mode, "running">, string> = {
   gone: "kernel gone",
   static: "saved pictures",
 };
+
+const DOING = { search: "searching", export: "exporting", download: "downloading" };
 
 const REMEDY: Partial<Record<Mode, string>> = {
   gone: "Run the cell again.",
@@ -28,7 +32,12 @@ export function Status({ batch }: { batch: Batch }): JSX.Element {
   const said = notice?.level === "busy" ? "" : (notice?.text ?? "");
   const text = REMEDY[now] ?? said;
   const level = REMEDY[now] ? "warning" : (notice?.level ?? "info");
-  const progress = useSelect(store, ({ snapshot }) => snapshot?.progress ?? null);
+  const told = useSelect(store, ({ snapshot }) => snapshot?.progress ?? null);
+  const fetching = useSelect(store, (state) => state.fetching);
+  const far = fetching ? howFar(fetching) : told;
+  const written = useSelect(store, ({ snapshot }) => snapshot?.written ?? null);
+  const { run, enabled } = batch.commands.download;
+  const downloads = useSelect(store, enabled);
   const selected = useSelect(store, howMany);
   const sorted = useSelect(store, ({ snapshot }) => snapshot?.by ?? "source");
   const live = useSelect(store, isLive);
@@ -45,11 +54,22 @@ export function Status({ batch }: { batch: Batch }): JSX.Element {
           </span>
         )}
       </span>
-      {progress && (
+      {far && (
         <span class="nb-progress" data-testid="progress">
-          <progress max={1} value={progress.fraction ?? undefined} aria-label={word} />
-          {progress.text}
+          <progress max={1} value={far.fraction ?? undefined} aria-label={word} />
+          {far.text}
         </span>
+      )}
+      {written && downloads && (
+        <button
+          type="button"
+          class="nb-link"
+          data-testid="download"
+          title={`Download ${written.name} from where the notebook runs (D)`}
+          onClick={run}
+        >
+          Download {written.name}, {megabytes(written.size)}
+        </button>
       )}
       <span data-testid="count">{selected}</span>
       {live && sorted !== "source" && <span>sorted {SORT_NAMES[sorted]}</span>}
@@ -74,7 +94,12 @@ export function Status({ batch }: { batch: Batch }): JSX.Element {
 function inAWord(state: BatchState): string {
   const now = mode(state);
   if (now !== "running") return WORDS[now];
-  return state.snapshot?.running === "search" ? "searching" : "exporting";
+  return DOING[running(state) ?? "export"];
+}
+
+function howFar({ file, bytes }: NonNullable<BatchState["fetching"]>): Progress {
+  const text = `${megabytes(bytes)} of ${megabytes(file.size)}`;
+  return { text, fraction: bytes / file.size };
 }
 
 function howMany({ snapshot }: BatchState): string {

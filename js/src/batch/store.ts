@@ -5,7 +5,7 @@
 
 import type { Connection } from "../shared/pulse";
 import type { Notice } from "../shared/store";
-import type { Snapshot } from "./protocol.gen";
+import type { Snapshot, Written } from "./protocol.gen";
 
 export interface BatchState {
   readonly connection: Connection;
@@ -26,6 +26,8 @@ export interface BatchState {
     readonly item: number;
     readonly alpha: number | null;
   } | null;
+  /** The file that this page fetches, and how many bytes of it are here. */
+  readonly fetching: { readonly file: Written; readonly bytes: number } | null;
   readonly notice: Notice | null;
   /** The kinds of requests under way. */
   readonly asked: readonly string[];
@@ -45,6 +47,7 @@ export type Event =
   | { kind: "slide-settled"; revision: number }
   | { kind: "override"; revision: number; item: number; alpha: number | null }
   | { kind: "override-settled"; revision: number }
+  | { kind: "fetching"; fetching: BatchState["fetching"] }
   | { kind: "notice"; notice: Notice | null }
   | { kind: "error-over" }
   | { kind: "asked"; request: string }
@@ -61,6 +64,7 @@ export const EMPTY: BatchState = {
   overrides: new Map(),
   sliding: null,
   overriding: null,
+  fetching: null,
   notice: null,
   asked: [],
   sheet: null,
@@ -92,6 +96,8 @@ export function reduce(state: BatchState, event: Event): BatchState {
     }
     case "override-settled":
       return state.overriding?.revision === event.revision ? { ...state, overriding: null } : state;
+    case "fetching":
+      return { ...state, fetching: event.fetching };
     case "notice":
       return { ...state, notice: event.notice };
     case "error-over":
@@ -155,10 +161,18 @@ export function nameOf({ names }: BatchState, item: number): string {
 /** One word for the whole: what `data-state` and the status dot say. */
 export type Mode = Exclude<Connection, "live"> | "running" | "error" | "idle";
 
-export function mode({ connection, snapshot, notice }: BatchState): Mode {
+export function mode({ connection, snapshot, fetching, notice }: BatchState): Mode {
   if (connection !== "live") return connection;
-  if (snapshot?.running) return "running";
+  if (snapshot?.running || fetching) return "running";
   return notice?.level === "error" ? "error" : "idle";
+}
+
+/** What runs: in the kernel, or a file on its way to this page. */
+export function running({
+  snapshot,
+  fetching,
+}: BatchState): "search" | "export" | "download" | null {
+  return fetching ? "download" : (snapshot?.running ?? null);
 }
 
 /** Whether there is a kernel, as far as is known: a static page has none. */

@@ -6,6 +6,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import * as module from "../../src/batch/index";
+import { type FromPage, LIMITS } from "../../src/batch/protocol.gen";
 import { FakeBatchKernel } from "../fakes/batchKernel";
 import { part, pointer, press, release, scroll, standIn } from "../fakes/browser";
 import { HOSTS, Host } from "../fakes/hosts";
@@ -332,5 +333,98 @@ describe("what takes time", () => {
     button("stop").click();
     await settle();
     expect(kernel.all("stop")).toHaveLength(1);
+  });
+});
+
+describe("a download", () => {
+  const FILE = Uint8Array.from({ length: LIMITS.chunk + 5 }, (_, i) => i % 251);
+  const written = { number: 3, name: "faces.zip", size: FILE.length };
+  const saved: { name: string; blob: Blob | undefined }[] = [];
+  const blobs = new Map<string, Blob>();
+
+  /** Answers a request for a piece of the file. */
+  const give = (message: FromPage) => {
+    if (message.kind !== "fetch") throw new Error("not asked for");
+    const { id, offset } = message;
+    const reply = { kind: "reply", id, ok: true, error: null } as const;
+    kernel.say(reply, FILE.slice(offset, offset + LIMITS.chunk));
+  };
+
+  beforeEach(() => {
+    saved.length = 0;
+    vi.spyOn(URL, "createObjectURL").mockImplementation((blob) => {
+      const url = `blob:${blobs.size}`;
+      blobs.set(url, blob as Blob);
+      return url;
+    });
+    vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (
+      this: HTMLAnchorElement,
+    ) {
+      saved.push({ name: this.download, blob: blobs.get(this.href) });
+    });
+    kernel.holding = (message) => message.kind === "fetch";
+  });
+
+  afterEach(() => vi.restoreAllMocks());
+
+  it("is offered where a file was written, and saved when all of it has come", async () => {
+    expect(root.querySelector('[data-testid="download"]')).toBeNull();
+    kernel.change({ written });
+    await settle();
+    expect(button("download").textContent).toBe("Download faces.zip, 1.0 MB");
+    button("download").click();
+    await settle();
+    expect(root.dataset.state).toBe("running");
+    expect(part(root, "status").textContent).toContain("downloading");
+    expect(kernel.held.map((one) => one.kind === "fetch" && [one.file, one.offset])).toEqual([
+      [3, 0],
+      [3, LIMITS.chunk],
+    ]);
+    const [first, second] = kernel.held;
+    if (first) give(first);
+    await settle();
+    expect(part(root, "progress").textContent).toContain("1.0 MB of 1.0 MB");
+    expect(saved).toHaveLength(0);
+    if (second) give(second);
+    await settle();
+    expect(saved.map(({ name }) => name)).toEqual(["faces.zip"]);
+    const bytes = Buffer.from((await saved[0]?.blob?.arrayBuffer()) ?? new ArrayBuffer(0));
+    expect(bytes.equals(Buffer.from(FILE))).toBe(true);
+    expect(part(root, "message").textContent).toBe("Downloaded faces.zip.");
+    expect(root.dataset.state).toBe("idle");
+  });
+
+  it("is stopped on the page, where it runs, and can be begun again", async () => {
+    kernel.change({ written });
+    await settle();
+    press(grid(), "d");
+    await settle();
+    button("stop").click();
+    await settle();
+    expect(kernel.all("stop")).toHaveLength(0);
+    expect(part(root, "message").textContent).toContain("was stopped");
+    expect(root.dataset.state).toBe("idle");
+    const late = kernel.held.splice(0);
+    button("download").click();
+    await settle();
+    for (const one of late) give(one);
+    await settle();
+    expect(saved).toHaveLength(0);
+    expect(kernel.held).toHaveLength(2);
+    for (const one of kernel.held) give(one);
+    await settle();
+    expect(saved).toHaveLength(1);
+  });
+
+  it("says why a file can't be had", async () => {
+    kernel.holding = () => false;
+    kernel.answers.fetch = () => ({ ok: false, error: "it has changed; export again" });
+    kernel.change({ written });
+    await settle();
+    button("download").click();
+    await settle();
+    expect(part(root, "message").textContent).toContain("export again");
+    expect(saved).toHaveLength(0);
+    expect(button("export").textContent).toBe("Export 12");
   });
 });

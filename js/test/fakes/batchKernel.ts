@@ -28,6 +28,7 @@ export function batchSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     running: null,
     progress: null,
     path: "face-front",
+    written: null,
     included: 12,
     offsets_version: 1,
     order_version: 1,
@@ -50,6 +51,9 @@ export class FakeBatchKernel {
   readonly included: Set<number>;
   readonly overrides = new Map<number, number>();
   answers: Answers = {};
+  /** Requests that are not answered but kept in `held`, for a test to answer. */
+  holding: (message: FromPage) => boolean = () => false;
+  readonly held: FromPage[] = [];
   /** Set to keep tiles back. */
   silent = false;
   private seq = 0;
@@ -117,6 +121,10 @@ export class FakeBatchKernel {
 
   private receive(message: FromPage): void {
     this.heard.push(message);
+    if (this.holding(message)) {
+      this.held.push(message);
+      return;
+    }
     if (message.kind === "ready") this.sendAll();
     else if (message.kind === "heartbeat")
       this.say({ kind: "beat", revision: this.state.revision });
