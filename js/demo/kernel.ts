@@ -343,6 +343,8 @@ export class DemoKernel {
       paint_schema: [],
       scales: {},
       method: null,
+      drag_method: "drag",
+      drag_methods: [{ name: "drag", title: "DragGAN", help: "", missing: null }],
       options: this.options,
       schema: SCHEMA,
       running: this.run !== null,

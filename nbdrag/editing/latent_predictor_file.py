@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -96,15 +97,35 @@ def predictor_of(generator: Generator) -> LatentPredictor:
     """
     if generator in PACKAGED_FOR:
         return PACKAGED_FOR[generator]
-    path = PACKAGED.get(generator.source)
-    if path is None or not path.is_file():
+    if not has_predictor(generator):
         raise CheckpointError(
             f"there is no predictor for the generator {generator.source or 'of this file'!r}. "
             "Train one (python -m nbdrag.training.auto_draggan GENERATOR FOLDER --out "
             "FILE.safetensors) and hand it over: predictor=load_predictor(FILE, generator)."
         )
-    PACKAGED_FOR[generator] = load_predictor(path, generator)
+    PACKAGED_FOR[generator] = load_predictor(PACKAGED[generator.source], generator)
     return PACKAGED_FOR[generator]
+
+
+def has_predictor(generator: Generator) -> bool:
+    """Whether a predictor comes with the package for a generator of this name."""
+    path = PACKAGED.get(generator.source)
+    return path is not None and path.is_file()
+
+
+def predictor_hash(predictor: LatentPredictor) -> str:
+    """Identify a predictor by its weights, in half precision, as its file has them.
+
+    Returns
+    -------
+    str
+        The first 16 hexadecimal digits of a SHA-256.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(predictor.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def construct(path: Path, construction: str, weights: Mapping[str, Tensor]) -> LatentPredictor:

@@ -17,7 +17,7 @@ from operator import index as whole
 from torch import Tensor
 
 from nbdrag.runtime.recipe import Recipe
-from nbdrag.runtime.wishes import Edit, Given, Mask, Pair, Sampled, Start, kept
+from nbdrag.runtime.wishes import Edit, Given, Mask, Pair, Sampled, Start, kept, method
 
 LIMIT = 200
 
@@ -207,4 +207,4 @@ def _label(change: Start | Edit) -> str:
         return "latent"
     if change.wish.method == "slide":
         return ", ".join(f"{slide.name} {slide.scale:.2g}" for slide in change.wish.vectors)
-    return f"{change.wish.method}, {change.steps} step{'s' * (change.steps != 1)}"
+    return f"{method(change.wish.method).label}, {change.steps} step{'s' * (change.steps != 1)}"

@@ -27,6 +27,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from nbdrag.editing.inputs import check_ws
+from nbdrag.editing.latent_predictor import LatentPredictor
 from nbdrag.generators.identity import generator_hash
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.script import script
@@ -71,7 +72,13 @@ class Recipe:
     ws: Tensor
     edits: tuple[Edit, ...] = ()
 
-    def replay(self, generator: Generator, ws: Tensor | None = None) -> Tensor:
+    def replay(
+        self,
+        generator: Generator,
+        ws: Tensor | None = None,
+        *,
+        predictor: LatentPredictor | None = None,
+    ) -> Tensor:
         """Make every edit again, in as many steps as it took, and return the last latent.
 
         Parameters
@@ -81,6 +88,8 @@ class Recipe:
         ws : Tensor, shape [num_ws, w_dim], optional
             Start from here instead, to apply the edits to another picture. An edit that arrives
             sooner there takes fewer steps.
+        predictor : LatentPredictor, optional
+            The one that drags were predicted by, if that isn't the packaged one.
 
         Returns
         -------
@@ -89,8 +98,8 @@ class Recipe:
         Raises
         ------
         ValueError
-            If the generator is not the recipe's and `ws` is missing, or the generator can't make
-            a picture of the start or one of the edits.
+            If the generator is not the recipe's and `ws` is missing, the predictor is not the
+            recipe's, or the generator can't make a picture of the start or one of the edits.
         EditDiverged
             If an edit from another start leaves the finite numbers.
         """
@@ -104,7 +113,7 @@ class Recipe:
             ws = self.ws.to(generator.w_avg.device)
         ws = check_ws(generator, ws)
         for edit in self.edits:
-            for step in islice(begin(generator, ws, edit.wish), edit.steps):
+            for step in islice(begin(generator, ws, edit.wish, predictor), edit.steps):
                 ws = step.ws
         return ws
 
@@ -187,6 +196,7 @@ class _Edit(Struct, forbid_unknown_fields=True, omit_defaults=True):
     mask_width: Annotated[int, Meta(ge=1, le=65536)] | None = None  # None: it is a square
     labels: bool = False  # and edited ones with them
     vectors: Annotated[list[_Slide], Meta(max_length=1000)] = []
+    predictor: Text = ""
 
 
 class _File(Struct, forbid_unknown_fields=True):
@@ -212,6 +222,7 @@ def _metadata(recipe: Recipe) -> str:
                 mask_width=None if width == height else width,
                 labels=wish.labels is not None,
                 vectors=[_Slide(name, s, list(classes)) for name, s, _, classes in wish.vectors],
+                predictor=wish.predictor,
             )
         )
     content = _File(1, recipe.generator, recipe.generator_hash, recipe.start, edits)
@@ -256,7 +267,8 @@ def _recipe(text: str, tensors: dict[str, Tensor]) -> Recipe:
             for j, slide in enumerate(edit.vectors)
         )
         options: dict[str, OptionValue] = dict(edit.options)
-        wish = Wish(edit.method, options, tuple(edit.points), mask, labels, edited, vectors)
+        points = tuple(edit.points)
+        wish = Wish(edit.method, options, points, mask, labels, edited, vectors, edit.predictor)
         method(edit.method).check(wish)
         edits.append(Edit(wish, edit.steps, _ws(f"edits.{i}.ws", tensors, like=start)))
     return Recipe(content.generator, content.generator_hash, content.start, start, tuple(edits))

@@ -9,6 +9,7 @@ code in.
 from __future__ import annotations
 
 import base64
+import re
 import textwrap
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,10 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.options import Options
 from nbdrag.editing.paint_options import PaintOptions
-from nbdrag.runtime.wishes import Edit, Labels, Mask, Sampled, Slide
+from nbdrag.runtime.wishes import Edit, Labels, Mask, Sampled, Slide, method
 
 if TYPE_CHECKING:
     from nbdrag.runtime.recipe import Recipe
@@ -71,14 +71,18 @@ def _edits(recipe: Recipe) -> Iterator[str]:
 
 
 def _drag(edit: Edit) -> Iterator[str]:
-    points = edit.wish.points
+    """Of any method that drags: its function has its name."""
+    wish = edit.wish
+    if wish.predictor:
+        yield f"# predictor: yours, with the hash {wish.predictor!r}"
     yield from _call(
-        "drag",
+        wish.method,
         "ws",
-        f"handles={[pair[:2] for pair in points]!r}",
-        f"targets={[pair[2:] for pair in points]!r}",
-        *(["mask=mask"] if edit.wish.mask is not None else []),
-        _options(DragOptions, edit),
+        f"handles={[pair[:2] for pair in wish.points]!r}",
+        f"targets={[pair[2:] for pair in wish.points]!r}",
+        *(["mask=mask"] if wish.mask is not None else []),
+        _options(method(wish.method).options, edit),
+        *(["predictor=predictor"] if wish.predictor else []),
     )
     yield from _steps(edit)
 
@@ -116,6 +120,9 @@ CODE: dict[str, Callable[[Edit], Iterator[str]]] = {
     "paint": _paint,
     "slide": _slide,
     "refine": _refine,
+    "free_drag": _drag,
+    "auto_drag": _drag,
+    "layout_drag": _drag,
 }
 """For each method, the lines that make an edit; `ws` is where it starts and what it leaves."""
 
@@ -177,12 +184,25 @@ def _packed(name: str, values: NDArray[Any]) -> Iterator[str]:
     yield "))"
 
 
-OURS = ("DragOptions", "PaintOptions", "drag", "load_generator", "paint", "refine")
+OURS = (
+    "AutoDragOptions",
+    "DragOptions",
+    "FreeDragOptions",
+    "LayoutDragOptions",
+    "PaintOptions",
+    "auto_drag",
+    "drag",
+    "free_drag",
+    "layout_drag",
+    "load_generator",
+    "paint",
+    "refine",
+)
 
 
 def _imports(body: str) -> str:
     """The import statements that the code needs."""
-    ours = [name for name in OURS if f"{name}(" in body]
+    ours = [name for name in OURS if re.search(rf"\b{name}\(", body)]
     groups = [
         [f"import {name}" for name in ("base64", "zlib") if f"{name}." in body]
         + ["from itertools import islice"] * ("islice(" in body),

@@ -18,9 +18,15 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nbdrag.editing.auto_draggan import AutoDragOptions, auto_drag
 from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.draggan import drag
 from nbdrag.editing.editgan import paint, refine
+from nbdrag.editing.freedrag import free_drag
+from nbdrag.editing.freedrag_options import FreeDragOptions
+from nbdrag.editing.latent_predictor import LatentPredictor
+from nbdrag.editing.latent_predictor_file import predictor_hash
+from nbdrag.editing.layout_drag import LayoutDragOptions, layout_drag
 from nbdrag.editing.options import Options
 from nbdrag.editing.paint_options import PaintOptions
 from nbdrag.editing.step import Step
@@ -86,6 +92,9 @@ class Wish:
         The parts of the picture, and what was painted over them. Kept as copies, too.
     vectors : sequence of Slide
         To add to the latent, in this order; or that were added to it.
+    predictor : str
+        Hash of the latent predictor that it takes, if that isn't the packaged one. Who begins it
+        hands that over.
     """
 
     method: str
@@ -95,6 +104,7 @@ class Wish:
     labels: Labels | None = None
     edited: Labels | None = None
     vectors: tuple[Slide, ...] = ()
+    predictor: str = ""
 
     def __post_init__(self) -> None:
         pairs = [(float(hx), float(hy), float(tx), float(ty)) for hx, hy, tx, ty in self.points]
@@ -128,11 +138,13 @@ class Edit:
 class Method:
     """How wishes for an editing method are checked and begun.
 
-    `needs` names what a wish for it can't be without, besides options.
+    `begin` gets the predictor, too, which only one method has a use for. `label` says in a word or
+    two what was done; `needs` names what a wish for it can't be without, besides options.
     """
 
     options: type[Options]
-    begin: Callable[[Generator, Tensor, Wish], Iterator[Step]]
+    begin: Callable[[Generator, Tensor, Wish, LatentPredictor | None], Iterator[Step]]
+    label: str
     needs: tuple[str, ...] = ()
 
     def check(self, wish: Wish) -> None:
@@ -144,27 +156,65 @@ class Method:
                 raise ValueError(f"{wish.method} needs {name}, and there are none.")
 
 
-def begin_drag(generator: Generator, ws: Tensor, wish: Wish) -> Iterator[Step]:
+def begin_drag(
+    generator: Generator, ws: Tensor, wish: Wish, _: LatentPredictor | None = None
+) -> Iterator[Step]:
     """Begin `nbdrag.drag` as wished."""
-    handles = [pair[:2] for pair in wish.points]
-    targets = [pair[2:] for pair in wish.points]
-    return drag(generator, ws, handles, targets, wish.mask, DragOptions.from_dict(wish.options))
+    options = DragOptions.from_dict(wish.options)
+    return drag(generator, ws, *_ends(wish), wish.mask, options)
 
 
-def begin_paint(generator: Generator, ws: Tensor, wish: Wish) -> Iterator[Step]:
+def begin_free_drag(
+    generator: Generator, ws: Tensor, wish: Wish, _: LatentPredictor | None = None
+) -> Iterator[Step]:
+    """Begin `nbdrag.free_drag` as wished."""
+    options = FreeDragOptions.from_dict(wish.options)
+    return free_drag(generator, ws, *_ends(wish), wish.mask, options)
+
+
+def begin_auto_drag(
+    generator: Generator, ws: Tensor, wish: Wish, predictor: LatentPredictor | None = None
+) -> Iterator[Step]:
+    """Begin `nbdrag.auto_drag` as wished, with the predictor that the wish names."""
+    found = "the packaged one" if predictor is None else predictor_hash(predictor)
+    if wish.predictor and found != wish.predictor:
+        raise ValueError(
+            f"predictor is {found}; this was made with {wish.predictor}, which did not come with "
+            "nbdrag. Hand it over: predictor=load_predictor(FILE, generator)."
+        )
+    own = predictor if wish.predictor else None
+    options = AutoDragOptions.from_dict(wish.options)
+    return auto_drag(generator, ws, *_ends(wish), wish.mask, options, predictor=own)
+
+
+def begin_layout_drag(
+    generator: Generator, ws: Tensor, wish: Wish, _: LatentPredictor | None = None
+) -> Iterator[Step]:
+    """Begin `nbdrag.layout_drag` as wished."""
+    options = LayoutDragOptions.from_dict(wish.options)
+    return layout_drag(generator, ws, *_ends(wish), wish.mask, options)
+
+
+def begin_paint(
+    generator: Generator, ws: Tensor, wish: Wish, _: LatentPredictor | None = None
+) -> Iterator[Step]:
     """Begin `nbdrag.paint` as wished."""
     METHODS["paint"].check(wish)
     options = PaintOptions.from_dict(wish.options)
     return paint(generator, ws, wish.labels, wish.edited, options)  # type: ignore[arg-type]
 
 
-def begin_slide(generator: Generator, ws: Tensor, wish: Wish) -> Iterator[Step]:
+def begin_slide(
+    generator: Generator, ws: Tensor, wish: Wish, _: LatentPredictor | None = None
+) -> Iterator[Step]:
     """Begin to add editing vectors: one step, and it is done."""
     METHODS["slide"].check(wish)
     return iter([Step(slid(ws, wish.vectors), 1, 0.0, done=True)])
 
 
-def begin_refine(generator: Generator, ws: Tensor, wish: Wish) -> Iterator[Step]:
+def begin_refine(
+    generator: Generator, ws: Tensor, wish: Wish, _: LatentPredictor | None = None
+) -> Iterator[Step]:
     """Begin `nbdrag.refine`, after the vectors of the wish were added to a latent."""
     METHODS["refine"].check(wish)
     before = slid(ws, [slide._replace(scale=-slide.scale) for slide in wish.vectors])
@@ -173,13 +223,24 @@ def begin_refine(generator: Generator, ws: Tensor, wish: Wish) -> Iterator[Step]
     return refine(generator, before, ws, options, parts=sorted(about) or None)
 
 
+def _ends(wish: Wish) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Handles and targets."""
+    return [pair[:2] for pair in wish.points], [pair[2:] for pair in wish.points]
+
+
 METHODS = {
-    "drag": Method(DragOptions, begin_drag),
-    "paint": Method(PaintOptions, begin_paint, needs=("labels", "edited")),
-    "slide": Method(Options, begin_slide, needs=("vectors",)),
-    "refine": Method(PaintOptions, begin_refine, needs=("vectors",)),
+    "drag": Method(DragOptions, begin_drag, "drag"),
+    "paint": Method(PaintOptions, begin_paint, "paint", needs=("labels", "edited")),
+    "slide": Method(Options, begin_slide, "slide", needs=("vectors",)),
+    "refine": Method(PaintOptions, begin_refine, "refine", needs=("vectors",)),
+    "free_drag": Method(FreeDragOptions, begin_free_drag, "FreeDrag"),
+    "auto_drag": Method(AutoDragOptions, begin_auto_drag, "one pass"),
+    "layout_drag": Method(LayoutDragOptions, begin_layout_drag, "layout"),
 }
 """Editing methods by name. A new one joins here, and in `nbdrag.runtime.script.CODE`."""
+
+DRAGS = frozenset({"drag", "free_drag", "auto_drag", "layout_drag"})
+"""Those that move handles to targets."""
 
 
 def slid(ws: Tensor, vectors: Sequence[Slide]) -> Tensor:
@@ -207,15 +268,19 @@ def method(name: str) -> Method:
     return METHODS[name]
 
 
-def begin(generator: Generator, ws: Tensor, wish: Wish) -> Iterator[Step]:
+def begin(
+    generator: Generator, ws: Tensor, wish: Wish, predictor: LatentPredictor | None = None
+) -> Iterator[Step]:
     """Begin to fulfil a wish, from the latent `ws` [num_ws, w_dim].
+
+    `predictor` is the one that the wish names, if it names any.
 
     Raises
     ------
     ValueError
-        At once, if the method is unknown or refuses the wish.
+        At once, if the method is unknown or refuses the wish, or that predictor isn't given.
     """
-    return method(wish.method).begin(generator, ws, wish)
+    return method(wish.method).begin(generator, ws, wish, predictor)
 
 
 def sample(generator: Generator, seed: int, truncation: float, label: int | None = None) -> Tensor:

@@ -10,7 +10,9 @@ from os import PathLike
 
 from numpy.typing import ArrayLike
 
-from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.latent_predictor import LatentPredictor
+from nbdrag.editing.latent_predictor_file import has_predictor, predictor_of
+from nbdrag.editing.options import Options
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.widgets.editor import Editor, session_of
 from nbdrag.widgets.mask import MaskArray
@@ -34,8 +36,12 @@ class DragEditor(Editor):
         ψ, from 0 (the mean picture) to 1 (as the generator draws it). Default: 0.7.
     label : int, optional
         Class of it, from 0, if the generator has any. Default: the first.
+    method : str, optional
+        How to drag: "drag" (DragGAN), "free_drag" (FreeDrag), "auto_drag" (one pass),
+        "auto_drag_refined" (one pass, and a few steps of DragGAN) or "layout_drag"
+        (UserControllableLT). Default: "drag".
     options : DragOptions or mapping, optional
-        All options, or some by name. Default: those that suit the generator.
+        All options, those of the method, or some by name. Default: those that suit the generator.
 
     Attributes
     ----------
@@ -74,11 +80,11 @@ class DragEditor(Editor):
         seed: int | None = None,
         truncation: float | None = None,
         label: int | None = None,
-        options: DragOptions | Mapping[str, object] | None = None,
+        method: str | None = None,
+        options: Options | Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(
-            *session_of(generator, seed=seed, truncation=truncation, label=label, options=options)
-        )
+        begin = {"seed": seed, "truncation": truncation, "label": label}
+        super().__init__(*session_of(generator, **begin, method=method, options=options))
 
     # ----------------------------------------------------------------------- what is placed on it
 
@@ -105,18 +111,49 @@ class DragEditor(Editor):
         self._session.set_mask(mask)
 
     @property
-    def options(self) -> DragOptions:
-        """How to drag. Set all of it, or a mapping of some options."""
+    def method(self) -> str:
+        """How to drag: "drag", "free_drag", "auto_drag", "auto_drag_refined" or "layout_drag".
+
+        Each has options of its own, which it keeps while others are chosen.
+        """
+        return self._session.work.way.name
+
+    @method.setter
+    def method(self, method: str) -> None:
+        self._session.set_drag_method(method)
+
+    @property
+    def options(self) -> Options:
+        """How to drag in detail: the method's options. Set all of it, or a mapping of some."""
         return self._session.options
 
     @options.setter
-    def options(self, options: DragOptions | Mapping[str, object]) -> None:
+    def options(self, options: Options | Mapping[str, object]) -> None:
         self._session.set_options(options)
+
+    @property
+    def predictor(self) -> LatentPredictor | None:
+        """What predicts drags; None where nothing does.
+
+        Set one that was trained for this generator, as `load_predictor` gives it, or None for the
+        one that comes with nbdrag.
+        """
+        work = self._session.work
+        if work.predictor is None and has_predictor(work.generator):
+            return predictor_of(work.generator)
+        return work.predictor
+
+    @predictor.setter
+    def predictor(self, predictor: LatentPredictor | None) -> None:
+        self._session.set_predictor(predictor)
 
     @property
     def space(self) -> str:
         """Whether the layers move each for itself, "w+", or alike, "w"; one of the options."""
-        return self._session.options.space
+        space: str | None = getattr(self._session.options, "space", None)
+        if space is None:
+            raise ValueError(f"{self.method} has no spaces to choose from; choose another method.")
+        return space
 
     @space.setter
     def space(self, space: str) -> None:

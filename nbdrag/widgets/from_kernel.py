@@ -128,6 +128,15 @@ class SwitchOption(Struct, kw_only=True, tag_field="kind", tag="switch"):
 Option = NumberOption | ChoiceOption | SwitchOption
 
 
+class DragMethod(Struct, kw_only=True):
+    """A way to drag. `missing` says what it lacks with this generator; null if nothing."""
+
+    name: str
+    title: str
+    help: str
+    missing: str | None
+
+
 class PaintedPart(Struct, kw_only=True):
     """A part that can be painted; its index is its label. `mirrored`: that of the other side."""
 
@@ -160,7 +169,8 @@ class Snapshot(Message, tag="snapshot"):
     `labels_version` names the `Labels` that belong to the picture; null while there are none, since
     it moves, they are being made, or nothing here makes them. `strokes` are on them, and
     `strokes_ahead` are there to redo. `scales` are the sliders that are not at 0. `method` says
-    what runs: "drag", "paint" or "refine"; null at rest.
+    what runs: "drag", "paint" or "refine" for instance; null at rest. `drag_method` names the way
+    to drag that is chosen, one of `drag_methods`; `options` and `schema` are its.
     """
 
     protocol: int
@@ -171,6 +181,8 @@ class Snapshot(Message, tag="snapshot"):
     label: int | None
     points: list[Pair]
     mask_version: int
+    drag_method: str
+    drag_methods: list[DragMethod]
     options: dict[str, OptionValue]
     schema: list[Option]
     labels_version: int | None

@@ -92,6 +92,12 @@ class SetOptions(Asked, tag="set_options"):
     options: Annotated[dict[Name, OptionValue], Meta(max_length=MAX_OPTIONS)]
 
 
+class SetMethod(Asked, tag="set_method"):
+    """Drag in another way: the name of one of `Snapshot.drag_methods`. Its options come along."""
+
+    method: Name
+
+
 class Sample(Asked, tag="sample"):
     """Draw a new picture from the generator; of one class, if it has any."""
 
@@ -263,6 +269,7 @@ Request = (
     | PaintMask
     | EditMask
     | SetOptions
+    | SetMethod
     | PaintLabels
     | MovePart
     | EditLabels

@@ -28,7 +28,7 @@ def check_options(
     kind = type(present)
     if isinstance(change, Mapping):
         change = present.updated(change)
-    elif not isinstance(change, kind):
+    elif type(change) is not kind:
         raise ValueError(
             f"options is a {type(change).__name__}; expected {kind.__name__}, or a mapping of some."
         )

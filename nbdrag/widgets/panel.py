@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import Field, fields
 from typing import Any, TypeVar
 
 from nbdrag.editing.drag_options import DragOptions, tolerance
+from nbdrag.editing.options import Options
 from nbdrag.editing.paint_options import PaintOptions, margin
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.widgets.from_kernel import Choice, ChoiceOption, NumberOption, Option, SwitchOption
@@ -15,7 +17,9 @@ UNITS = {
     "search_radius": "px",
     "tolerance": "px",
     "margin": "px",
+    "reach": "px",
     "max_steps": "steps",
+    "refine": "steps",
 }
 SYMBOLS = {
     "mask_weight": "λ",
@@ -23,18 +27,27 @@ SYMBOLS = {
     "search_radius": "r₂",
     "label_weight": "λ₂",
     "identity_weight": "λ₃",
+    "difference": "l",
+    "reach": "d",
+    "refine": "+",
 }
-Suited = TypeVar("Suited", DragOptions, PaintOptions)
+Suited = TypeVar("Suited", bound=Options)
 LOGARITHMIC = {"learning_rate"}
 WORDS = {"w+": "W+", "w": "W", "auto": "automatic"}
 
 
 def option_schema(
-    generator: Generator, kind: type[DragOptions] | type[PaintOptions] = DragOptions
+    generator: Generator, suited: Options, without: Container[str] = ()
 ) -> list[Option]:
-    """The options of a method with their labels, ranges and the defaults that suit `generator`."""
-    defaults = kind.for_generator(generator)
-    return [_option(field, getattr(defaults, field.name), generator) for field in fields(defaults)]
+    """The options of a method with their labels, ranges and defaults, those `suited`.
+
+    Those `without` a say are left out.
+    """
+    return [
+        _option(field, getattr(suited, field.name), generator)
+        for field in fields(suited)
+        if field.name not in without
+    ]
 
 
 def fitting(options: Suited, generator: Generator) -> Suited:
@@ -45,7 +58,7 @@ def fitting(options: Suited, generator: Generator) -> Suited:
     ValueError
         If they name a block or layers that the generator hasn't got.
     """
-    for option in option_schema(generator, type(options)):
+    for option in option_schema(generator, options):
         value = getattr(options, option.name)
         if isinstance(option, ChoiceOption):
             allowed = [choice.value for choice in option.choices]
@@ -97,7 +110,8 @@ def automatic(name: str, generator: Generator) -> str:
         return automatic_tolerance(generator)
     if name == "margin":
         return f"{margin(generator, PaintOptions())} px"
-    return "all" if name == "movable_layers" else "automatic"
+    words = {"movable_layers": "all", "difference": "told from the features"}
+    return words.get(name, "automatic")
 
 
 def automatic_tolerance(generator: Generator) -> str:

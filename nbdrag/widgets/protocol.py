@@ -39,7 +39,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-PROTOCOL = 3
+PROTOCOL = 4
 """Raised with every change that an older page would not understand."""
 
 MAX_ID = 2**53 - 1

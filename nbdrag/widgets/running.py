@@ -34,6 +34,8 @@ LEVELS: dict[str, Level] = {
     "stopped": "info",
     "failed": "error",
 }
+TOLD = frozenset({"auto_drag", "layout_drag"})
+"""Methods that tell the answer rather than look for it."""
 
 
 class Running(State):
@@ -61,7 +63,7 @@ class Running(State):
 
     def _run(self, wish: Wish, text: str) -> None:
         """With the lock held: begin to fulfil a wish, beside this thread."""
-        edit = begin(self.generator, self.ws, wish)
+        edit = begin(self.generator, self.ws, wish, self.work.predictor)
         with self._changing():
             self.work.note_what_is_placed()
             self._move()
@@ -187,7 +189,7 @@ class Running(State):
             after = None if self._stop_asked or outcome.reason == "failed" else self._next
             with self._changing():
                 self.method = None
-                self._tell_of(outcome)
+                self._tell_of(wish, outcome)
                 if self._is_kept:
                     self._keep_result(wish, outcome)
                 self.work.ws = self.album.current.ws
@@ -199,13 +201,17 @@ class Running(State):
             if after is not None:
                 after()
 
-    def _tell_of(self, outcome: Outcome) -> None:
+    def _tell_of(self, wish: Wish, outcome: Outcome) -> None:
         complaint = f" {self.status.text}" if self.status.level == "error" else ""
         last = self.runner.last_step if self.runner else None
-        text = outcome.message
+        text, level = outcome.message, LEVELS[outcome.reason]
+        if wish.method in TOLD and outcome.reason in ("done", "limit"):
+            # Never mind where it should have ended: nobody asked it to go on until there.
+            steps = f"{outcome.steps} step{'s' * (outcome.steps != 1)}"
+            text, level = f"Told in {steps}{_left(last)}.", "info"
         if isinstance(last, PaintStep):
             text += f" Parts fit {last.agreement:.0%}; {last.outside:.1%} changed elsewhere."
-        level = "error" if complaint else LEVELS[outcome.reason]
+        level = "error" if complaint else level
         self.status = Status(level=level, text=text + complaint)
 
     def _keep_result(self, wish: Wish, outcome: Outcome) -> None:
@@ -226,6 +232,13 @@ class Running(State):
             self.status = Status(level="info", text=text)
 
 
+def _left(step: Step | None) -> str:
+    """How far handles are from their targets, in words."""
+    return f", {step.distances.mean():.1f} px to go" if isinstance(step, DragStep) else ""
+
+
 def limit_of(wish: Wish) -> int:
-    """How many steps an edit may take; 0 if any number."""
-    return int(wish.options["max_steps"] or 0)
+    """How many steps an edit may take; 0 if any number, or if nobody knows."""
+    if wish.method == "auto_drag":
+        return 0
+    return int(wish.options.get("max_steps") or 0)

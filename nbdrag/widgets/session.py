@@ -23,15 +23,19 @@ from dataclasses import asdict
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.auto_draggan import fitting_predictor
 from nbdrag.editing.inputs import check_ws
+from nbdrag.editing.latent_predictor import LatentPredictor
+from nbdrag.editing.latent_predictor_file import predictor_hash
+from nbdrag.editing.options import Options
 from nbdrag.runtime.history import Entry, History
-from nbdrag.runtime.wishes import Given, Sampled, Wish, kept, sample
+from nbdrag.runtime.wishes import DRAGS, Given, Sampled, Wish, kept, sample
 from nbdrag.widgets import mask as masks
 from nbdrag.widgets import pairs
 from nbdrag.widgets.from_kernel import Loading, Status
 from nbdrag.widgets.from_page import PaintMask
 from nbdrag.widgets.inputs import check_entries, check_options, check_start
+from nbdrag.widgets.methods import drag_method, missing
 from nbdrag.widgets.sliding import Sliding
 from nbdrag.widgets.work import Work
 
@@ -45,7 +49,7 @@ class Session(Sliding):
         """Place these handles and targets instead of those before."""
         with self.lock:
             placed = pairs.checked(points, self.work.size, self.points)
-            if self.method == "drag":
+            if self.method in DRAGS:
                 if len(placed) != len(self.points):
                     raise RuntimeError(
                         "an edit is running; stop it before you add or remove points. "
@@ -77,10 +81,27 @@ class Session(Sliding):
                 raise ValueError("there is no mask to invert; paint where the picture may move.")
             self._place_mask(~self.mask)
 
-    def set_options(self, options: DragOptions | Mapping[str, object]) -> None:
-        """Set all options, or those named."""
+    def set_options(self, options: Options | Mapping[str, object]) -> None:
+        """Set all options of the chosen way to drag, or those named."""
         with self._preparing():
             self.work.options = check_options(options, self.options, self.generator)
+
+    def set_drag_method(self, name: str) -> None:
+        """Choose how to drag, with the options that it had when it was chosen last."""
+        way = drag_method(name)
+        with self._preparing():
+            if lack := missing(way, self.generator, self.work.predictor):
+                raise ValueError(f"{way.title}: {lack}")
+            self.work.choose(way)
+
+    def set_predictor(self, predictor: LatentPredictor | None) -> None:
+        """Predict drags by this one; None: by the one that comes with the generator."""
+        work = self.work
+        if predictor is not None:
+            predictor = fitting_predictor(work.generator, predictor)
+        with self._preparing():
+            self._check_same(work)
+            work.predictor = predictor
 
     # ------------------------------------------------------------------------- which picture it is
 
@@ -193,10 +214,17 @@ class Session(Sliding):
                     "there are no points; place a handle and its target in the picture, or set "
                     "points = [[handle x, handle y, target x, target y]]."
                 )
-            wish = Wish("drag", asdict(self.options), self.points, self.mask)
-            self._run(wish, "Dragging.")
+            self._run(self._dragging(), "Dragging.")
 
     # ------------------------------------------------------------------------------------- inside
+
+    def _dragging(self) -> Wish:
+        """What is placed and chosen, as a wish."""
+        work = self.work
+        method, own = work.way.method, work.predictor
+        named = predictor_hash(own) if own and method == "auto_drag" else ""
+        options = asdict(work.options)
+        return Wish(method, options, self.points, self.mask, predictor=named)
 
     def _go(self, move: Callable[[History], Entry]) -> None:
         """Go to another entry of the history, and to what was placed there."""

@@ -18,7 +18,7 @@ from threading import RLock
 from PIL import Image
 from torch import Tensor
 
-from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.options import Options
 from nbdrag.editing.paint_options import PaintOptions
 from nbdrag.editing.step import Step
 from nbdrag.generators.segmenter import Part
@@ -31,7 +31,7 @@ from nbdrag.runtime.rest import AtRest
 from nbdrag.runtime.runner import Runner
 from nbdrag.runtime.synthesis import Unwanted, segmented, whole
 from nbdrag.runtime.turns import generator_lock
-from nbdrag.runtime.wishes import Edit
+from nbdrag.runtime.wishes import DRAGS, Edit
 from nbdrag.transfer.vectors import EditVector
 from nbdrag.widgets.album import Album, Shot
 from nbdrag.widgets.from_kernel import Loading, Progress, Status
@@ -160,8 +160,8 @@ class State:
         return self.work.mask
 
     @property
-    def options(self) -> DragOptions:
-        """How it is dragged."""
+    def options(self) -> Options:
+        """How it is dragged, in the chosen way."""
         return self.work.options
 
     @property
@@ -178,7 +178,7 @@ class State:
     @property
     def part_map(self) -> PartMap | None:
         """The parts of the picture shown; None until they are known, and while it is dragged."""
-        return None if self.method == "drag" else self.album.part_map(self.album.current)
+        return None if self.method in DRAGS else self.album.part_map(self.album.current)
 
     @property
     def scales(self) -> dict[str, float]:

@@ -24,9 +24,11 @@ from nbdrag.runtime.frames import FrameHeader, FrameStream, Picture
 from nbdrag.widgets import from_kernel as k
 from nbdrag.widgets import from_page as p
 from nbdrag.widgets import mask, panel
+from nbdrag.widgets.methods import DRAG_METHODS, missing
 from nbdrag.widgets.models import Models, choices
 from nbdrag.widgets.protocol import MAX_CHUNK, PROTOCOL
 from nbdrag.widgets.session import Session
+from nbdrag.widgets.work import Work
 
 Send = Callable[[dict[str, Any], list[bytes]], object]
 
@@ -132,14 +134,18 @@ class Wire:
                 label=start.label if start else None,
                 points=list(session.points),
                 mask_version=session.mask_version,
+                drag_method=session.work.way.name,
+                drag_methods=drag_methods(session.work),
                 options=asdict(session.options),
-                schema=panel.option_schema(session.generator),
+                schema=drag_schema(session.work),
                 labels_version=parts.version if parts else None,
                 strokes=parts.strokes if parts else 0,
                 strokes_ahead=parts.strokes_ahead if parts else 0,
                 live=session.live,
                 paint_options=asdict(session.paint_options),
-                paint_schema=panel.option_schema(session.generator, PaintOptions),
+                paint_schema=panel.option_schema(
+                    session.generator, PaintOptions.for_generator(session.generator)
+                ),
                 scales=session.scales,
                 running=session.running,
                 method=session.method,
@@ -189,6 +195,8 @@ class Wire:
                 session.set_mask(None)
             case p.SetOptions():
                 session.set_options(message.options)
+            case p.SetMethod():
+                session.set_drag_method(message.method)
             case p.Sample():
                 session.sample(message.seed, message.truncation, message.label)
             case p.Start():
@@ -304,6 +312,25 @@ class Wire:
         except Exception:
             # The page or the kernel is going away. Whoever comes next says Ready.
             logging.getLogger(__name__).debug("not sent: %s", type(message), exc_info=True)
+
+
+def drag_methods(work: Work) -> list[k.DragMethod]:
+    """The ways to drag, as a page shows them."""
+    return [
+        k.DragMethod(
+            name=way.name,
+            title=way.title,
+            help=way.help,
+            missing=missing(way, work.generator, work.predictor),
+        )
+        for way in DRAG_METHODS.values()
+    ]
+
+
+def drag_schema(work: Work) -> list[k.Option]:
+    """The options of the chosen way to drag, as a page shows them."""
+    way, generator = work.way, work.generator
+    return panel.option_schema(generator, way.options(generator), way.without)
 
 
 def checked_chunk(buffers: Sequence[bytes | memoryview]) -> memoryview:

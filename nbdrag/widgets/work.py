@@ -7,12 +7,13 @@ anew; it can go back to it later and find everything as it was.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.features import Size
+from nbdrag.editing.latent_predictor import LatentPredictor
+from nbdrag.editing.options import Options
 from nbdrag.editing.paint_options import PaintOptions
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.recipe import Recipe
@@ -22,6 +23,7 @@ from nbdrag.transfer.vectors import EditVector
 from nbdrag.widgets.album import Album
 from nbdrag.widgets.inputs import check_options, check_start
 from nbdrag.widgets.mask import MaskArray
+from nbdrag.widgets.methods import DRAG_METHODS, DragMethod, drag_method, missing
 from nbdrag.widgets.pairs import Pair
 
 
@@ -36,7 +38,8 @@ class Work:
         What `load_generator` made it from; empty if somebody else did.
     name : str
         For people.
-    options : DragOptions
+    options : Options
+        Of the chosen way to drag; the others' are kept until they are chosen.
     paint_options : PaintOptions
     album : Album
         Every picture so far.
@@ -45,17 +48,24 @@ class Work:
     points : tuple of Pair
     mask : bool array, shape [H, W], or None
         Can't be written to.
+    way : DragMethod
+        The chosen way to drag.
+    predictor : LatentPredictor or None
+        That somebody brought along. None: the packaged one, if there is one.
     """
 
     generator: Generator
     source: str
     name: str
-    options: DragOptions
+    options: Options
     paint_options: PaintOptions
     album: Album
     ws: Tensor
     points: tuple[Pair, ...] = ()
     mask: MaskArray | None = None
+    way: DragMethod = DRAG_METHODS["drag"]
+    predictor: LatentPredictor | None = None
+    _put_away: dict[str, Options] = field(default_factory=dict)
     _hash: str = ""
     _packaged: EditLibrary | None = None
 
@@ -69,7 +79,8 @@ class Work:
         seed: int = 0,
         truncation: float = 0.7,
         label: int | None = None,
-        options: DragOptions | Mapping[str, object] | None = None,
+        method: str = "drag",
+        options: Options | Mapping[str, object] | None = None,
         paint_options: PaintOptions | Mapping[str, object] | None = None,
     ) -> Work:
         """Draw a first picture. Raises ValueError if what is asked for doesn't suit the generator.
@@ -77,15 +88,20 @@ class Work:
         Parameters
         ----------
         seed, truncation, label : of the picture; see `nbdrag.sample`
-        options, paint_options : DragOptions and PaintOptions, or mappings, optional
+        method : of dragging, by the name of one of `DRAG_METHODS`
+        options, paint_options : the method's options and PaintOptions, or mappings, optional
             All of them, or some by name. Default: those that suit the generator.
         """
-        dragging = check_options(options or {}, DragOptions.for_generator(generator), generator)
+        way = drag_method(method)
+        if lack := missing(way, generator, None):
+            raise ValueError(lack)
+        dragging = check_options(options or {}, way.options(generator), generator)
         suited = PaintOptions.for_generator(generator)
         painting = check_options(paint_options or {}, suited, generator)
         start = check_start(generator, seed, truncation, label)
         ws = sample(generator, start.seed, start.truncation, start.label)
-        return cls(generator, source, name, dragging, painting, Album(generator, start, ws), ws)
+        album = Album(generator, start, ws)
+        return cls(generator, source, name, dragging, painting, album, ws, way=way)
 
     @property
     def size(self) -> Size:
@@ -97,6 +113,12 @@ class Work:
         """What the picture shown goes back to, if it was drawn; None where a latent was set."""
         origin = self.album.origin
         return origin if isinstance(origin, Sampled) else None
+
+    def choose(self, way: DragMethod) -> None:
+        """Drag another way from now on, with the options that it had when it was chosen last."""
+        self._put_away[self.way.name] = self.options
+        self.options = self._put_away.get(way.name) or way.options(self.generator)
+        self.way = way
 
     def note_what_is_placed(self) -> None:
         """Remember the points and the mask with the picture shown."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from nbdrag.editing.drag_options import DragOptions
 from nbdrag.editing.draggan import drag
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.widgets import panel
@@ -105,7 +106,8 @@ def test_its_drag_is_replayed_from_its_recipe(session: Session, generator: Gener
 
 
 def test_blocks_are_called_by_their_shape(generator: Generator) -> None:
-    (blocks,) = [o for o in panel.option_schema(generator) if o.name == "feature_block"]
+    schema = panel.option_schema(generator, DragOptions.for_generator(generator))
+    (blocks,) = [option for option in schema if option.name == "feature_block"]
     assert [choice.label for choice in blocks.choices][1:3] == ["2 × 4", "4 × 8"]
 
 

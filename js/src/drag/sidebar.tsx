@@ -10,11 +10,12 @@ import { Origin } from "../shared/origin";
 import { isEditable, isRunning } from "../shared/store";
 import { Curve } from "./curve";
 import type { Editor } from "./editor";
+import { Method } from "./method";
 import { gap } from "./points";
 import { shownPairs } from "./store";
 
-/** The options worth seeing while their list is folded. */
-const FOREMOST = ["space", "learning_rate", "mask_weight"];
+/** The options worth seeing while their list is folded, of whatever method has them. */
+const FOREMOST = ["refine", "space", "learning_rate", "mask_weight", "strength"];
 
 export function Sidebar({ editor }: { editor: Editor }): JSX.Element {
   const { store, ask } = editor.session;
@@ -27,6 +28,7 @@ export function Sidebar({ editor }: { editor: Editor }): JSX.Element {
         <Points editor={editor} />
         <MaskSection editor={editor} />
         <Curve editor={editor} />
+        <Method editor={editor} />
         <Options
           editor={editor}
           schema={schema}

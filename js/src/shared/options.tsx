@@ -169,11 +169,12 @@ export function summary(
     .map((name) => {
       const option = schema.find((one) => one.name === name);
       const value = values[name] ?? null;
-      if (option?.kind === "choice") {
+      if (option === undefined) return "";
+      if (option.kind === "choice") {
         return option.choices.find((choice) => choice.value === value)?.label ?? "";
       }
       const number = typeof value === "number" ? compact(value) : "";
-      return option?.symbol ? `${option.symbol} ${number}` : number;
+      return option.symbol ? `${option.symbol} ${number}` : number;
     })
     .filter((part) => part !== "")
     .join(" · ");

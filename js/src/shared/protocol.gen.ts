@@ -1,7 +1,7 @@
 // Written by `python -m nbdrag.widgets.protocol --typescript` from nbdrag/widgets/protocol.py,
 // from_page.py and from_kernel.py. Don't edit: change those and write this one anew.
 
-export const PROTOCOL = 3;
+export const PROTOCOL = 4;
 
 /** The largest values and lengths the kernel accepts. */
 export const LIMITS = {
@@ -123,6 +123,14 @@ export interface SwitchOption {
   default: boolean;
 }
 
+/** A way to drag. `missing` says what it lacks with this generator; null if nothing. */
+export interface DragMethod {
+  name: string;
+  title: string;
+  help: string;
+  missing: string | null;
+}
+
 /** A part that can be painted; its index is its label. `mirrored`: that of the other side. */
 export interface PaintedPart {
   name: string;
@@ -205,6 +213,13 @@ export interface SetOptions {
   kind: "set_options";
   id: number;
   options: Record<string, OptionValue>;
+}
+
+/** Drag in another way: the name of one of `Snapshot.drag_methods`. Its options come along. */
+export interface SetMethod {
+  kind: "set_method";
+  id: number;
+  method: string;
 }
 
 /**
@@ -421,6 +436,7 @@ export type Request =
   | PaintMask
   | EditMask
   | SetOptions
+  | SetMethod
   | PaintLabels
   | MovePart
   | EditLabels
@@ -456,6 +472,7 @@ export type FromPage =
   | PaintMask
   | EditMask
   | SetOptions
+  | SetMethod
   | PaintLabels
   | MovePart
   | EditLabels
@@ -494,7 +511,8 @@ export type FromPage =
  * `labels_version` names the `Labels` that belong to the picture; null while there are none, since
  * it moves, they are being made, or nothing here makes them. `strokes` are on them, and
  * `strokes_ahead` are there to redo. `scales` are the sliders that are not at 0. `method` says
- * what runs: "drag", "paint" or "refine"; null at rest.
+ * what runs: "drag", "paint" or "refine" for instance; null at rest. `drag_method` names the way
+ * to drag that is chosen, one of `drag_methods`; `options` and `schema` are its.
  */
 export interface Snapshot {
   kind: "snapshot";
@@ -506,6 +524,8 @@ export interface Snapshot {
   label: number | null;
   points: Pair[];
   mask_version: number;
+  drag_method: string;
+  drag_methods: DragMethod[];
   options: Record<string, OptionValue>;
   schema: Option[];
   labels_version: number | null;

@@ -16,6 +16,9 @@ const WORDS: Record<Exclude<Mode, "running">, string> = {
 
 const RUNNING: Record<string, string> = {
   drag: "dragging",
+  free_drag: "dragging",
+  auto_drag: "dragging",
+  layout_drag: "dragging",
   paint: "following",
   refine: "refining",
 };

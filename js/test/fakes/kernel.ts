@@ -30,6 +30,11 @@ export function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
     paint_schema: [],
     scales: {},
     method: null,
+    drag_method: "drag",
+    drag_methods: [
+      { name: "drag", title: "DragGAN", help: "Optimises.", missing: null },
+      { name: "auto_drag", title: "One pass", help: "Predicts.", missing: null },
+    ],
     options: { learning_rate: 0.002, tracking: true, space: "w+" },
     schema: [
       {
