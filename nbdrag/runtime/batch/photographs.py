@@ -12,6 +12,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from nbdrag.editing.step import EditDiverged
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.batch.items import Latents, Source, checked
 from nbdrag.runtime.batch.manifest import Fact, TransferError, digest
@@ -68,7 +69,10 @@ class Photographs(Source):
                 # Pillow's decoders raise all of these on damaged files.
                 latent: object = TransferError(f"{file.name} can't be read as a picture: {error}")
             else:
-                latent = self.projector(generator, image)
+                try:
+                    latent = self.projector(generator, image)
+                except (EditDiverged, ValueError) as error:
+                    latent = TransferError(f"{file.name} can't be projected: {error}")
             found.append((index, self.keys[index], latent))
         return checked(generator, found)
 
