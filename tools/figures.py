@@ -297,7 +297,6 @@ def drag_step(figures: Figures, ablation: Figures) -> Iterator[str]:
         "[performance](performance.md) for what ours leaves out. Every figure is from processes "
         "of its own, in turn; memory is a whole process's at its peak, PyTorch's import included. "
         f"On {figures['machine']}, threads: {figures['threads']}, torch {figures['torch']}."
-        + (f" {figures['note']}" if "note" in figures else "")
     )
     yield table(
         ["", "", "seconds a step", "times faster", "processor's seconds", "times less", "peak MiB"],
