@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from nbdrag.widgets.protocol import MAX_CHUNK
+from tests.browser.batch import CELLS, drag_slider, expect_fresh, pixels, preview_on
 from tests.browser.editor import (
     LIP,
     OPEN,
@@ -20,6 +21,7 @@ from tests.browser.editor import (
     place_pair,
 )
 from tests.browser.lab import (
+    keep_widgets,
     kernel_eval,
     kernel_run,
     open_notebook,
@@ -31,16 +33,6 @@ from tests.browser.lab import (
 )
 from tests.browser.servers import Server
 
-CELLS = (
-    "import nbdrag\n"
-    "generator = nbdrag.load_generator('toonfaces-128')\n"
-    "edits = nbdrag.EditLibrary.packaged(generator)\n"
-    "before = nbdrag.sample(generator, seed=27, truncation=0.7)\n"
-    "learnt = edits['longer hair']\n"
-    "direction = nbdrag.EditDirection(learnt.delta, 'longer hair', learnt.generator_hash,\n"
-    "    learnt.generator, normal=learnt.delta, example=before)",
-    "preview = nbdrag.BatchPreview(direction, range(240), generator)\npreview",
-)
 COUNT = 240
 SELECTION = "sorted(preview.selection)"
 ALPHA = "preview.alphas[{}]"
@@ -54,61 +46,6 @@ def preview(request: pytest.FixtureRequest, lab: Server, page: Page) -> Locator:
     open_notebook(page, lab, name)
     run_all(page)
     return preview_on(page)
-
-
-def preview_on(page: Page) -> Locator:
-    """The one preview on a page, once it shows the pictures in sight."""
-    preview = page.get_by_test_id("batch-preview")
-    expect_state(preview, "idle")
-    preview.scroll_into_view_if_needed()
-    expect_fresh(preview)
-    return preview
-
-
-def expect_fresh(preview: Locator) -> None:
-    """Wait until every tile in the document shows the strength that it says."""
-    expect_settled(preview)
-    preview.page.wait_for_function(
-        """(preview) => {
-            const tiles = [...preview.querySelectorAll(".nb-tile")];
-            return tiles.length > 0 && tiles.every((tile) => {
-                const said = tile.querySelector(".nb-alpha").textContent.replace("α ", "");
-                const shown = Number(tile.dataset.alpha);
-                return Math.abs(shown - Number(said.replace("−", "-"))) < 0.006;
-            });
-        }""",
-        arg=preview.element_handle(),
-        timeout=WAIT,
-    )
-
-
-def pixels(preview: Locator, item: int, which: str = "after") -> str:
-    """The pixels of a tile, as a data URL."""
-    canvas = preview.get_by_test_id(f"{which}-{item}")
-    return str(canvas.evaluate("canvas => canvas.toDataURL()"))
-
-
-def drag_slider(preview: Locator, test_id: str, share: float, *, steps: int = 12) -> None:
-    """Drag a slider's thumb with the mouse to a share of its way."""
-    slider = preview.get_by_test_id(test_id)
-    slider.hover()
-    box = slider.bounding_box()
-    assert box is not None
-    low, high, value = (
-        float(slider.evaluate(f"slider => slider.{name}")) for name in ("min", "max", "value")
-    )
-    inset = 6.5 if test_id == "strength" else 5  # half a thumb
-    room = box["width"] - 2 * inset
-
-    def at(part: float) -> float:
-        return box["x"] + inset + part * room
-
-    y = box["y"] + box["height"] / 2
-    mouse = preview.page.mouse
-    mouse.move(at((value - low) / (high - low)), y)
-    mouse.down()
-    mouse.move(at(share), y, steps=steps)
-    mouse.up()
 
 
 def test_the_slider_moves_all_tiles_and_python_agrees(preview: Locator) -> None:
@@ -269,6 +206,30 @@ def test_a_reload_finds_everything_and_so_does_the_notebook_without_a_kernel(
     [notebook] = lab.notebooks.glob("test_a_reload_finds_everything*.ipynb")
     outputs = json.loads(notebook.read_text())["cells"][1]["outputs"]
     assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+def test_a_saved_notebook_shows_the_sheet_without_a_kernel(preview: Locator) -> None:
+    page = preview.page
+    keep_widgets(page)
+    preview.get_by_test_id("strength").fill("0.4")
+    expect_settled(preview)
+    wait_in_kernel(page, "preview.saved['strength'] == 0.4")
+    wait_in_kernel(page, "preview.running is None")
+    size = kernel_eval(page, "list(preview.image.size)")
+    save(page)
+    page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown().then(() => undefined)")
+
+    page.reload()
+    page.wait_for_function("window.jupyterapp?.restored !== undefined")
+    again = page.get_by_test_id("batch-preview")
+    expect(again).to_have_attribute("data-state", "static", timeout=WAIT)
+    sheet = again.get_by_test_id("sheet")
+    expect(sheet).to_be_visible()
+    assert sheet.evaluate("image => [image.naturalWidth, image.naturalHeight]") == size
+    expect(again.get_by_test_id("strength-value")).to_have_text("0.40")
+    expect(again.get_by_test_id("strength")).to_be_disabled()
+    expect(again.get_by_test_id("grid")).to_have_count(0)
+    expect(again.get_by_test_id("status")).to_contain_text("run the notebook")
 
 
 def test_the_editor_sends_its_edit_to_a_batch_beneath_it(lab: Server, page: Page) -> None:
