@@ -6,8 +6,9 @@
   features; seconds of one thread.
 - reconstruction (Auto DragGAN, Table 2): a picture is to be made from another one and 32 points of
   the flow between them. Mean square error and perceptual distance.
-- n (Auto DragGAN, Table 3): the same, by predictors of sequences of other lengths, if
-  `--predictors` names any.
+- ablation (Auto DragGAN, Table 3, and the end of Table 1): landmarks and reconstruction by other
+  predictors, if `--predictors` names any: of sequences of other lengths n, one latent being no
+  sequence at all, and one that was trained without the regularizer.
 - block, patch (DragGAN, Tables 3 and 4): landmarks, 1 point, by the block whose features DragGAN
   follows, and by the radius r1 of its patches.
 - decay (Auto DragGAN, Fig. 9): what is left of the distance, after so many seconds.
@@ -39,6 +40,7 @@ from torch import Tensor
 from benchmarks._drag_cases import Case, landmark_case, reconstruction_case
 from benchmarks._drag_plots import decay_plot, sheet, speed_plot
 from benchmarks._drag_speed import speed
+from benchmarks._drag_sums import GRID, decay_summary, landmark_summary, reconstruction_summary
 from benchmarks._rows import Row, measured, read
 from nbdrag.editing import latent_predictor_file, latent_transformer_file
 from nbdrag.editing.auto_draggan import AutoDragOptions, auto_drag, masked_picture
@@ -52,16 +54,16 @@ from nbdrag.editing.options import Options
 from nbdrag.editing.perceptual import embedded_perceptual
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
-from nbdrag.metrics import frechet_distance, mean_distance
+from nbdrag.metrics import mean_distance
 from nbdrag.toonfaces.reader import Reader, load_reader
+from nbdrag.training.auto_draggan_quality import training_of
 
 LIMIT = 100  # steps of a drag that is optimised
 REFINED = (4, 10)  # steps after a prediction
 COUNTS = {"1": 1, "5": 5, "all": None}
 BLOCKS, RADII = (16, 32, 64, 128), (1, 2, 3, 4, 5, 6)
 ROUND = 25  # tests that one method makes before the next has its turn
-GRID = [0.01 * 1.25**i for i in range(25)]  # seconds, to 2.1
-TABLES = ("landmarks", "reconstruction", "n", "block", "patch", "decay", "speed", "sheet")
+TABLES = ("landmarks", "reconstruction", "ablation", "block", "patch", "decay", "speed", "sheet")
 SHOWN = (3, 8, 11, 14)  # seeds of the sheet's cases, each with five points
 
 Edit = Callable[[Generator, Tensor, Tensor, Tensor, "Tensor | None"], Iterator[DragStep]]
@@ -101,14 +103,8 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def methods(generator: Generator, one_step: Path | None = None) -> dict[str, Method]:
-    """All ways to drag for which there are weights, in the tables' order.
-
-    Parameters
-    ----------
-    one_step : path, optional
-        A predictor of sequences of one latent, n = 1.
-    """
+def methods(generator: Generator) -> dict[str, Method]:
+    """All ways to drag for which there are weights, in the tables' order."""
 
     def optimised(edit: Callable[..., Iterator[DragStep]], options: Options) -> Method:
         limited: Any = options.updated({"max_steps": LIMIT})
@@ -130,9 +126,6 @@ def methods(generator: Generator, one_step: Path | None = None) -> dict[str, Met
         found["Auto, no regularizer"] = Method(
             partial(auto_drag, options=unregularized), unregularized, predictor, blends=True
         )
-    if one_step is not None:
-        found["Auto, no predictor"] = predicted(generator, one_step)
-    if predictor.is_file():
         found["Auto"] = Method(partial(auto_drag, options=usual), usual, predictor, blends=True)
         for steps in REFINED:
             refined = usual.updated({"refine": steps})
@@ -141,11 +134,15 @@ def methods(generator: Generator, one_step: Path | None = None) -> dict[str, Met
     return found
 
 
-def predicted(generator: Generator, path: Path) -> Method:
-    """Auto DragGAN by the predictor in a file."""
-    options = AutoDragOptions.for_generator(generator)
-    edit = partial(auto_drag, options=options, predictor=load_predictor(path, generator))
-    return Method(edit, options, path, blends=True)
+def predicted(generator: Generator, path: Path) -> tuple[str, Method, Row]:
+    """Auto DragGAN by the predictor in a file, used as it was trained: a name, the way, and how."""
+    predictor, training = load_predictor(path, generator), training_of(path)
+    regularize = training["options"].get("regularize", 1) > 0
+    options = AutoDragOptions.for_generator(generator).updated({"regularize": regularize})
+    edit = partial(auto_drag, options=options, predictor=predictor)
+    name = f"n = {predictor.config.steps}" + ("" if regularize else ", no regularizer")
+    how = {"training_steps": training["steps"], "minutes": training["minutes"]}
+    return name, Method(edit, options, path, blends=True), how
 
 
 def stay(
@@ -241,47 +238,6 @@ def run(method: Method, generator: Generator, case: Case) -> tuple[DragStep, Ten
 # ----------------------------------------------------------------------------------------- tables
 
 
-def landmark_summary(rows: list[Row], before: list[Row]) -> Row:
-    """A line of the table of landmarks. `before` are the rows of no edit."""
-    means = {key: mean(rows, key) for key in ("distance", "outside", "steps", "seconds")}
-    features, first = (torch.tensor([row["features"] for row in each]) for each in (rows, before))
-    enough = len(rows) > features.shape[1]
-    return {
-        "tests": len(rows),
-        "mean_distance": round(means["distance"], 3),
-        "median_distance": round(sorted(row["distance"] for row in rows)[len(rows) // 2], 3),
-        "fid": round(frechet_distance(features, first[: len(rows)]), 3) if enough else None,
-        "change_outside_mask": round(means["outside"], 4),
-        "steps": round(means["steps"], 1),
-        "seconds": round(means["seconds"], 4),
-    }
-
-
-def reconstruction_summary(rows: list[Row]) -> Row:
-    return {
-        "tests": len(rows),
-        "mse": round(mean(rows, "mse"), 5),
-        "perceptual": round(mean(rows, "perceptual"), 5),
-        "seconds": round(mean(rows, "seconds"), 4),
-    }
-
-
-def decay_summary(rows: list[Row]) -> Row:
-    """What is left after so many seconds: 1 before the first step, and at last as it ended."""
-    curve = []
-    for moment in GRID:
-        left = []
-        for row in rows:
-            steps = [x for t, x in zip(row["seconds"], row["left"], strict=True) if t <= moment]
-            left.append(steps[-1] if steps else 1.0)
-        curve.append(round(sum(left) / len(left), 4))
-    return {"tests": len(rows), "left": curve}
-
-
-def mean(rows: list[Row], key: str) -> float:
-    return sum(row[key] for row in rows) / len(rows)
-
-
 class Tables:
     """The tables, of what lies in a folder and what is measured now.
 
@@ -294,12 +250,10 @@ class Tables:
         Methods that are measured now. Of others, what lies there counts.
     """
 
-    def __init__(
-        self, work: Path, tests: Mapping[str, int], wanted: list[str], one_step: Path | None
-    ) -> None:
+    def __init__(self, work: Path, tests: Mapping[str, int], wanted: list[str]) -> None:
         self.work, self.tests, self.wanted = work, tests, wanted
         self.generator, self.reader = load_generator("toonfaces-128"), load_reader()
-        self.methods = methods(self.generator, one_step)
+        self.methods = methods(self.generator)
 
     def rows(
         self, table: str, ways: Mapping[str, Method], measure: Callable[[Method], Measure]
@@ -335,14 +289,22 @@ class Tables:
         rows = self.rows("reconstruction", self.methods, make)
         return {way: reconstruction_summary(each) for way, each in rows.items()}
 
-    def n(self, predictors: list[Path]) -> Row:
-        ways = {}
-        for path in predictors:
-            method = predicted(self.generator, path)
-            ways[str(method.edit.keywords["predictor"].config.steps)] = method  # type: ignore[attr-defined]
+    def ablation(self, predictors: list[Path]) -> Row:
+        """Other predictors, each as it was trained."""
+        found = [predicted(self.generator, path) for path in predictors]
+        ways = {name: method for name, method, _ in found}
+        table: dict[str, Row] = {name: {**how} for name, _, how in found}
+        for points in ("1", "5"):
+            ways_and_none = {"no edit": self.methods["no edit"], **ways}
+            count, reader = COUNTS[points], self.reader
+            make = partial(landmarks, count=count, generator=self.generator, reader=reader)
+            rows = self.rows(f"ablation/{points}", ways_and_none, make)
+            for name in ways:
+                table[name][points] = landmark_summary(rows[name], rows["no edit"])
         make = partial(reconstruction, generator=self.generator)
-        rows = self.rows("n", ways, make)
-        return {steps: reconstruction_summary(each) for steps, each in rows.items()}
+        for name, each in self.rows("ablation/reconstruction", ways, make).items():
+            table[name]["reconstruction"] = reconstruction_summary(each)
+        return table
 
     def sweep(self, table: str, option: str, values: tuple[int, ...]) -> Row:
         """DragGAN on one landmark, by an option."""
@@ -385,8 +347,9 @@ def main() -> None:
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
     parser.add_argument("--points", nargs="+", choices=COUNTS, default=list(COUNTS))
     parser.add_argument("--methods", nargs="+", default=[], help="default: all there are")
-    parser.add_argument("--one-step", type=Path, help="a predictor with n = 1")
-    parser.add_argument("--predictors", type=Path, nargs="+", default=[], help="of other n")
+    parser.add_argument(
+        "--predictors", type=Path, nargs="+", default=[], help="files, for the ablation"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path("runs/drag-methods"))
     parser.add_argument("--images-to", type=Path, default=Path("docs/images"))
@@ -395,13 +358,13 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     fewer = max(1, arguments.tests * 2 // 5)
     tests = {"landmarks": arguments.tests, "decay": max(1, arguments.tests // 10)}
-    tests |= dict.fromkeys(("reconstruction", "n", "block", "patch"), fewer)
-    tables = Tables(arguments.work, tests, arguments.methods, arguments.one_step)
+    tests |= dict.fromkeys(("reconstruction", "ablation", "block", "patch"), fewer)
+    tables = Tables(arguments.work, tests, arguments.methods)
     results = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
     makers: dict[str, Callable[[], Row]] = {
         "landmarks": partial(tables.landmarks, arguments.points),
         "reconstruction": tables.reconstruction,
-        "n": partial(tables.n, arguments.predictors),
+        "ablation": partial(tables.ablation, arguments.predictors),
         "block": partial(tables.sweep, "block", "feature_block", BLOCKS),
         "patch": partial(tables.sweep, "patch", "patch_radius", RADII),
         "decay": tables.decay,
@@ -413,6 +376,8 @@ def main() -> None:
         "step_limit": LIMIT,
     }
     for table in arguments.tables:
+        if table == "ablation" and not arguments.predictors:
+            continue
         made = makers[table]()
         results[table] = {**results.get(table, {}), **made} if table == "landmarks" else made
         arguments.out.write_text(json.dumps(results, indent=2) + "\n")

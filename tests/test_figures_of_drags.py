@@ -22,7 +22,7 @@ def section(**tables: object) -> str:
 
 
 def test_without_tables_there_is_a_title_alone() -> None:
-    page = section(n={})
+    page = section(ablation={})
     assert page.startswith("## ")
     assert "do it" in page
     assert "|" not in page
@@ -30,14 +30,14 @@ def test_without_tables_there_is_a_title_alone() -> None:
 
 def test_ways_that_lack_a_number_of_points_leave_their_cells_empty() -> None:
     page = section(landmarks={"1": {"A": {**ROW, "fid": None}, "B": ROW}, "all": {"B": ROW}})
-    assert "| A | 1.23 |  |  | 0.250 |  | 0.010 | 3 / - |" in page
-    assert "| B | 1.23 | 1.23 | 2.50 | 0.250 | 0.250 | 0.010 | 3 / 3 |" in page
+    assert "| A | 1.23 |  |  |  | 0.250 |  | 0.010 | 3 / - |" in page
+    assert "| B | 1.23 | 1.23 | 2.50 | 2.50 | 0.250 | 0.250 | 0.010 | 3 / 3 |" in page
 
 
 def test_every_table_has_its_place() -> None:
     page = section(
         reconstruction={"A": PICTURE},
-        n={"5": PICTURE},
+        ablation={"n = 5": {"training_steps": 9, "1": ROW, "5": ROW, "reconstruction": PICTURE}},
         block={"16": ROW},
         patch={"3": ROW},
         decay={"seconds": [0.1], "ways": {"A": {"tests": 4, "left": [0.5]}}},
@@ -49,7 +49,7 @@ def test_every_table_has_its_place() -> None:
     )
     for line in (
         "| A | 1.23 | 0.457 | 0.500 | 2 |",
-        "| 5 | 1.23 | 0.457 | 2 |",
+        "| n = 5 | 9 | 1.23 | 2.50 | 1.23 | 2.50 | 1.23 | 0.457 | 3 |",
         "| 16 | 1.23 | 1.10 | 12 | 0.250 | 3 |",
         "| A | 0.01 | 0.0212 |",
         "| | 128 px |".replace("| |", "|  |"),

@@ -114,7 +114,7 @@ class Training:
         options, predictor = self.options, self.predictor
         progress = self.steps / options.steps
         drags = source.draw(self.rng)
-        told = tell(predictor, drags)
+        told = tell(predictor, drags, regularize=options.regularize > 0)
         pred = (told - drags.sequence[:, 1:])[:, :, : predictor.config.movable].abs().mean()
         pred = pred / predictor.w_deviation.squeeze()
         drag = source.drag_loss(drags, told, progress, self.rng)
@@ -185,9 +185,10 @@ WARM_UP = 200  # steps in which the step size grows to its first value
 AVERAGED = 500  # steps that the average reaches back
 
 
-def tell(predictor: LatentPredictor, drags: Drags) -> Tensor:
+def tell(predictor: LatentPredictor, drags: Drags, *, regularize: bool = True) -> Tensor:
     """What a predictor tells of drags: [B, n, num_ws, w_dim]."""
-    return predictor(drags.sequence[:, 0], drags.features, drags.handles, drags.targets, drags.real)
+    _, sequence, handles, targets, real, *_ = drags
+    return predictor(sequence[:, 0], drags.features, handles, targets, real, regularize=regularize)
 
 
 def falling(progress: float, least: float) -> float:

@@ -35,6 +35,8 @@ class TrainingOptions:
         With landmarks: so many portraits are read first.
     asked : int
         With landmarks: so many drags of a batch are read off the picture in the last part.
+    regularize : int
+        1, or 0 to train predictions that don't go through the regularizer: an ablation.
     seed : int
     """
 
@@ -53,6 +55,7 @@ class TrainingOptions:
     drags: int = 1
     portraits: int = 10_752
     asked: int = 8
+    regularize: int = 1
     seed: int = 0
 
     @classmethod

@@ -1,5 +1,6 @@
 """The benchmark of all ways to drag, in miniature: its cases, its rows on disk, its sums."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -9,17 +10,12 @@ import torch
 
 from benchmarks import drag_methods
 from benchmarks._drag_cases import APART, FLOW_POINTS, apart, landmark_case, reconstruction_case
+from benchmarks._drag_sums import GRID, decay_summary, landmark_summary
 from benchmarks._rows import measured, read
-from benchmarks.drag_methods import (
-    GRID,
-    Method,
-    decay_summary,
-    landmark_summary,
-    methods,
-    run,
-    stay,
-)
+from benchmarks.drag_methods import Method, methods, predicted, run, stay
 from nbdrag.editing.drag_options import DragOptions
+from nbdrag.editing.latent_predictor import LatentPredictor, PredictorConfig
+from nbdrag.editing.latent_predictor_file import save_predictor
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
 from nbdrag.metrics import frechet_distance
@@ -148,6 +144,20 @@ def test_methods_are_of_one_kind_and_know_what_they_depend_on(generator) -> None
     settings = {name: method.settings(generator) for name, method in found.items()}
     assert len({json.dumps(each) for each in settings.values()}) == len(found)
     assert settings["DragGAN"]["options"]["max_steps"] == drag_methods.LIMIT
+
+
+def test_a_predictor_is_used_as_it_was_trained(generator, tmp_path: Path) -> None:
+    config = dataclasses.replace(PredictorConfig.for_generator(generator), steps=2)
+    predictor = LatentPredictor(config, generator.content_hash)
+    for regularize, name in ((0, "n = 2, no regularizer"), (1, "n = 2")):
+        training = {"options": {"regularize": regularize}, "steps": 70, "minutes": 1.5}
+        path = tmp_path / f"{regularize}.safetensors"
+        save_predictor(predictor, path, {"training": json.dumps(training)})
+        found, method, how = predicted(generator, path)
+        assert (found, how) == (name, {"training_steps": 70, "minutes": 1.5})
+        assert method.options.regularize == bool(regularize)
+        last, *_ = run(method, generator, landmark_case(generator, load_reader(), 1, 1))
+        assert last.index % 2 == 0
 
 
 def test_no_edit_leaves_all_as_it_is(generator, reader) -> None:

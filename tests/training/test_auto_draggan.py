@@ -334,6 +334,20 @@ def test_both_stages_learn(generator, config):
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
 
 
+def test_without_the_regularizer_nothing_goes_through_it(generator, config):
+    source = MatchedDrags(generator, config, pictures=1, drags=2)
+    for regularize in (1, 0):
+        options = dataclasses.replace(SHORT, gamma=0.0, regularize=regularize)
+        training = fresh(generator, config, options)
+        training.step(source)
+        bent = sum(
+            each.grad.abs().sum().item()
+            for each in training.predictor.regularizer.parameters()
+            if each.grad is not None
+        )
+        assert (bent > 0) == bool(regularize)
+
+
 def test_a_training_that_was_interrupted_ends_the_same(generator, config, tmp_path):
     source = MatchedDrags(generator, config, pictures=1, drags=2)
     straight = fresh(generator, config)
