@@ -54,6 +54,7 @@ _HOME = {
     "sample": "nbdrag.runtime.wishes",
     "to_pil": "nbdrag.runtime.pictures",
     "transfer_edit": "nbdrag.runtime.batch.transfer",
+    "watch": "nbdrag.runtime.batch.progress",
 }
 """Where each public name lives."""
 

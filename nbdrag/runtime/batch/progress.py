@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nbdrag.runtime.batch.manifest import Problem
+
+TOLD = 20  # skipped items that a bar tells of; all are in the manifest
 
 
 @dataclass(frozen=True)
@@ -52,3 +55,34 @@ class TransferProgress:
         of = "" if self.total is None else f" of {self.total}"
         skipped = f", {self.failed} skipped" if self.failed else ""
         return f"{self.done}{of} done{skipped}, {self.rate:.1f} a second"
+
+
+def watch(progress: Iterator[TransferProgress]) -> TransferProgress:
+    """Run a transfer to its end with a bar that tells how far it is, in a notebook or a terminal.
+
+    Parameters
+    ----------
+    progress : iterator of TransferProgress
+        What `transfer_edit` gives.
+
+    Returns
+    -------
+    TransferProgress
+        The last one. Interrupted on the way, the transfer can be gone on with.
+
+    Examples
+    --------
+    >>> watch(transfer_edit(smile, range(1000), "smiling"))  # doctest: +SKIP
+    """
+    from tqdm.auto import tqdm  # the one that suits the place: widget or text
+
+    last = next(progress)
+    told = 0
+    with tqdm(total=last.total, initial=last.done + last.failed, unit=" items") as bar:
+        for last in progress:
+            for problem in last.problems[: max(0, TOLD - told)]:
+                bar.write(f"skipped {problem}")
+            told += len(last.problems)
+            bar.total = last.total
+            bar.update(last.done + last.failed - bar.n)
+    return last
