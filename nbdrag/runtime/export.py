@@ -18,7 +18,6 @@ from __future__ import annotations
 import csv
 import errno
 import io
-import json
 import time
 import zipfile
 from collections.abc import Generator as Yielding
@@ -40,7 +39,14 @@ from nbdrag.runtime.batch.items import Latents, Source
 from nbdrag.runtime.batch.manifest import Fact, TransferError, digest
 from nbdrag.runtime.batch.progress import TransferProgress
 from nbdrag.runtime.batch.shard import Job, Maker, edited, micro_batch_for
-from nbdrag.runtime.batch.sinks import Edited, LatentShards, PictureFolder, Sink, encoded
+from nbdrag.runtime.batch.sinks import (
+    Edited,
+    LatentShards,
+    PictureFolder,
+    Sink,
+    encoded,
+    latent_facts,
+)
 from nbdrag.runtime.batch.transfer import transfer_edit
 from nbdrag.transfer.direction import EditDirection
 
@@ -208,7 +214,7 @@ def to_latents(task: Task) -> Yielding[TransferProgress, None, None]:
             "strengths": np.array([item.strength for item in everything], np.float32),
             "indices": np.array(numbers, np.int64),
         }
-        file.write(save(arrays, {"keys": json.dumps([item.key for item in everything])}))
+        file.write(save(arrays, latent_facts(everything, task.generator.content_hash)))
     yield replace(progress, ended=True)
 
 

@@ -167,6 +167,7 @@ def pictures_of(given: Any, generator: Generator) -> Pictures:
             f"{source.length} pictures are too many to look at; give {MAX_ITEMS} at most, and use "
             "transfer_edit for the rest."
         )
+    source.check(generator)
     found = source.read(generator, 0, source.length or MAX_ITEMS + 1)
     if len(found.indices) > MAX_ITEMS:
         raise ValueError(f"there are more than {MAX_ITEMS} pictures; give fewer.")

@@ -107,7 +107,8 @@ def test_latents_are_read_where_latents_are_asked_for(
     with safe_open(place, "numpy") as file:
         assert file.get_tensor("strengths").tolist() == ALPHAS.tolist()
         assert file.get_tensor("indices").tolist() == NUMBERS
-        assert json.loads(file.metadata()["keys"]) == KEYS
+        facts = json.loads(file.metadata()["nbdrag.latents"])
+    assert facts == {"generator_hash": generator.content_hash, "keys": KEYS}
 
 
 def test_strengths_alone(generator: Generator, chosen: Chosen, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from nbdrag.editing.step import run_to_end
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.runtime.loading import LoadingStopped
 from nbdrag.runtime.wishes import sample
+from nbdrag.transfer.direction import EditDirection
 from nbdrag.transfer.edit_one_for_all import find_direction
 from nbdrag.transfer.vectors import EditVector
 from nbdrag.widgets.batch import BatchPreview
@@ -134,6 +135,23 @@ def test_pictures_that_cant_be_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         make_batch(None, given)
+
+
+def test_exported_latents_are_shown_again_but_not_by_another_generator(
+    preview: BatchPreview, make_batch: MakeBatch, generator: Generator, tmp_path: Path
+) -> None:
+    path = preview.export(tmp_path / "nudged.safetensors").join(LIMIT)
+    torch.testing.assert_close(make_batch(None, path).ws, preview.edited_ws)
+    other = Generator(generator.config, torch.Generator().manual_seed(1)).eval()
+    theirs = EditDirection(
+        preview.direction.delta,
+        "nudge",
+        other.content_hash,
+        normal=preview.direction.normal,
+        example=preview.direction.example,
+    )
+    with pytest.raises(ValueError, match="holds latents of the generator"):
+        make_batch(theirs, path, generator=other)
 
 
 def test_a_folder_of_photographs_is_to_be_projected_first(

@@ -57,6 +57,6 @@ export function saveAs(file: Blob, name: string): void {
 
 /** A number of bytes for people. */
 export function megabytes(bytes: number): string {
-  if (bytes < 1e4) return `${bytes} bytes`;
+  if (bytes < 1e3) return `${bytes} bytes`;
   return bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

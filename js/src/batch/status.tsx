@@ -63,7 +63,7 @@ export function Status({ batch }: { batch: Batch }): JSX.Element {
       {written && downloads && (
         <button
           type="button"
-          class="nb-link"
+          class="nb-link nb-download"
           data-testid="download"
           title={`Download ${written.name} from where the notebook runs (D)`}
           onClick={run}

@@ -64,6 +64,9 @@ class Source(ABC):
     def facts(self) -> dict[str, Fact]:
         """What it is, for a manifest: the same for the same source."""
 
+    def check(self, generator: Generator) -> None:  # noqa: B027
+        """Raise TransferError at once, if it can be told that these are another generator's."""
+
     @abstractmethod
     def read(self, generator: Generator, start: int, stop: int) -> Latents:
         """Give the items from `start` to `stop`; fewer only where the source ends."""

@@ -18,10 +18,12 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
+from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.batch.manifest import TransferError
 
 LARGEST_HEADER = 100_000_000  # bytes, as safetensors has it
 TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "bfloat16"}
+METADATA_KEY = "nbdrag.latents"
 NAMES = ("ws", "w", "latents")
 """What the latents may be called in a .safetensors that holds other tensors besides."""
 
@@ -41,12 +43,16 @@ HEADER = msgspec.json.Decoder(dict[str, Any])
 
 
 class Layout(NamedTuple):
-    """Where a file's numbers are: from the byte `offset` on, of NumPy's type `dtype`."""
+    """Where a file's numbers are: from the byte `offset` on, of NumPy's type `dtype`.
+
+    `generator_hash` names whose latents they are, if the file says so, as ours do.
+    """
 
     path: Path
     offset: int
     dtype: str
     shape: tuple[int, ...]
+    generator_hash: str | None = None
 
 
 class LatentFile:
@@ -79,6 +85,15 @@ class LatentFile:
                 )
         self.ends = list(accumulate(layout.shape[0] for layout in self.layouts))
         self.shape = (self.ends[-1], *first.shape[1:])
+
+    def check(self, generator: Generator) -> None:
+        """Raise TransferError if one of them says that its latents are another generator's."""
+        for path, *_, whose in self.layouts:
+            if whose not in (None, generator.content_hash):
+                raise TransferError(
+                    f"{path} holds latents of the generator {whose}; this one is "
+                    f"{generator.content_hash}. Load that one."
+                )
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -162,7 +177,7 @@ def safetensors_layout(path: Path) -> Layout:
         tensors = HEADER.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise TransferError(f"{path} is no .safetensors file.") from None
-    tensors.pop("__metadata__", None)
+    whose = generator_in(tensors.pop("__metadata__", None))
     name = next((name for name in NAMES if name in tensors), None)
     if name is None and len(tensors) == 1:
         (name,) = tensors
@@ -176,4 +191,21 @@ def safetensors_layout(path: Path) -> Layout:
     if found.dtype not in TYPES:
         raise TransferError(f"{path} holds {found.dtype}; expected floats.")
     start = 8 + length + found.data_offsets[0]
-    return Layout(path, start, TYPES[found.dtype], found.shape)
+    return Layout(path, start, TYPES[found.dtype], found.shape, whose)
+
+
+class Facts(Struct):
+    """What our files say of their latents in the metadata; the keys are for people."""
+
+    generator_hash: str
+
+
+def generator_in(metadata: object) -> str | None:
+    """Whose latents they are, as a file's metadata say; None where they don't."""
+    text = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
+    if not isinstance(text, str):
+        return None
+    try:
+        return msgspec.json.decode(text, type=Facts).generator_hash
+    except msgspec.DecodeError:  # somebody else's
+        return None

@@ -34,6 +34,7 @@ from PIL import Image
 from safetensors.numpy import save
 
 from nbdrag.generators.stylegan2 import Generator
+from nbdrag.runtime.batch.latent_files import METADATA_KEY
 from nbdrag.runtime.batch.manifest import PARTIAL, Fact, TransferError
 from nbdrag.runtime.batch.png import fast_png
 from nbdrag.runtime.pictures import webp
@@ -196,8 +197,8 @@ class Shards(Sink):
 class LatentShards(Sink):
     """Edited latents alone: "ws" [N, num_ws, w_dim], "strengths" and "indices" [N] in each file.
 
-    What is read where latents are asked for reads these, one file or the folder. The keys stand in
-    the files' metadata.
+    What is read where latents are asked for reads these, one file or the folder. The keys, and
+    which generator they belong to, stand in the metadata, as JSON under "nbdrag.latents".
 
     Parameters
     ----------
@@ -211,6 +212,10 @@ class LatentShards(Sink):
         """Its kind."""
         return {"kind": "latents"}
 
+    def begin(self, generator: Generator, length: int | None, shard_size: int) -> None:
+        """Note which generator's they will be."""
+        self._generator = generator.content_hash
+
     @contextmanager
     def shard(self, number: int, start: int, stop: int) -> Iterator[Add]:
         """One file, written at the end."""
@@ -222,10 +227,16 @@ class LatentShards(Sink):
                 "strengths": np.array([item.strength for item in items], np.float32),
                 "indices": np.array([item.number for item in items], np.int64),
             }
-            keys = {"keys": json.dumps([item.key for item in items])}
+            facts = latent_facts(items, self._generator)
             name = f"latents-{number:06d}.safetensors"
             with whole_file(self.folder, name, synced=True) as file:
-                file.write(save(arrays, metadata=keys))
+                file.write(save(arrays, metadata=facts))
+
+
+def latent_facts(items: list[Edited], generator_hash: str) -> dict[str, str]:
+    """What a file of latents says of them beside the numbers: one entry, so that bytes repeat."""
+    keys = [item.key for item in items]
+    return {METADATA_KEY: json.dumps({"generator_hash": generator_hash, "keys": keys})}
 
 
 class Zarr(Sink):

@@ -109,6 +109,11 @@ class Rows(Source):
         self.length = self.rows.shape[0]
         self.travels = isinstance(rows, LatentFile)
 
+    def check(self, generator: Generator) -> None:
+        """Refuse a file that says that it is of another generator."""
+        if isinstance(self.rows, LatentFile):
+            self.rows.check(generator)
+
     @property
     def facts(self) -> dict[str, Fact]:
         """Their shape, and a digest of the first and the last."""

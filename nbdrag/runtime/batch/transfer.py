@@ -116,6 +116,7 @@ def transfer_edit(
     model = generator_for(direction, generator)
     edit = steadied(direction, strength, model)
     items = source_of(source, projector or projected)
+    items.check(model)
     place = sink_of(sink)
     there = begun(place, resume)
     for name, number in (

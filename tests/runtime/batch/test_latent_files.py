@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from nbdrag.runtime.batch.latent_files import LatentFile
+from nbdrag.runtime.batch.latent_files import METADATA_KEY, LatentFile, generator_in
 from nbdrag.runtime.batch.manifest import TransferError
 
 
@@ -36,6 +36,14 @@ def test_safetensors(tmp_path: Path, dtype: torch.dtype) -> None:
     ws = latents(7).to(dtype)
     save_file({"other": torch.zeros(5), "ws": ws}, path)
     assert np.array_equal(LatentFile([path])[0:7], ws.float().numpy())
+
+
+@given(st.text() | st.binary().map(repr) | st.just('{"generator_hash": 3}'))
+def test_metadata_that_say_nothing_to_us_are_passed_over(text: str) -> None:
+    assert generator_in({METADATA_KEY: text}) is None
+    assert generator_in({METADATA_KEY: 7}) is None
+    assert generator_in({"format": "pt"}) is None
+    assert generator_in("none") is None
 
 
 @given(st.integers(0, 12), st.integers(0, 12))

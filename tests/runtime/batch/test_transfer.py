@@ -278,6 +278,21 @@ def test_bad_items_are_skipped(tmp_path: Path, generator: Generator, vector: Edi
     assert (again.done, again.failed) == (3, 4)
 
 
+def test_latents_that_say_they_are_another_generators_are_refused(
+    tmp_path: Path, generator: Generator, vector: EditVector
+) -> None:
+    there, out = tmp_path / "there", tmp_path / "out"
+    run(vector, range(3), LatentShards(there), generator=generator)
+    other = Generator(generator.config, torch.Generator().manual_seed(1)).eval()
+    assert other.num_ws == generator.num_ws
+    theirs = EditVector(vector.delta, "nudge", other.content_hash)
+    for source in (there, there / "latents-000000.safetensors"):
+        with pytest.raises(TransferError, match=f"of the generator {generator.content_hash}"):
+            transfer_edit(theirs, source, out, generator=other)
+    assert not out.exists()
+    assert run(vector, there, out, generator=generator).done == 3
+
+
 def test_photographs(tmp_path: Path, generator: Generator, vector: EditVector) -> None:
     folder = tmp_path / "photos"
     (folder / "more").mkdir(parents=True)
