@@ -344,6 +344,7 @@ export class DemoKernel {
       scales: {},
       method: null,
       drag_method: "drag",
+      follow: false,
       drag_methods: [{ name: "drag", title: "DragGAN", help: "", missing: null }],
       options: this.options,
       schema: SCHEMA,

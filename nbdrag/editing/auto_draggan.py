@@ -35,7 +35,7 @@ from nbdrag.editing.drag_options import DragOptions, feature_block, tolerance
 from nbdrag.editing.draggan import Beginning, DragStep, iterate, square, track
 from nbdrag.editing.features import sample
 from nbdrag.editing.inputs import Array, check_mask, check_pairs, check_ws
-from nbdrag.editing.latent_predictor import LatentPredictor
+from nbdrag.editing.latent_predictor import LatentPredictor, PredictorConfig
 from nbdrag.editing.latent_predictor_file import check_predictor, predictor_of
 from nbdrag.editing.options import number, switch
 from nbdrag.generators.stylegan2 import Generator
@@ -272,14 +272,12 @@ def predict(
     config, like = predictor.config, predictor.w_mean
     begin, real = filled_up(handles)
     end, _ = filled_up(targets)
-    longest = float((end - begin).norm(dim=-1).max())
-    hops = max(1, math.ceil(longest / (config.reach * config.height)))
-    block = config.feature_block
+    count, block = hops(config, begin, end), config.feature_block
     told = []
-    for hop in range(hops):
+    for hop in range(count):
         if features is None:
             features = generator.synthesis(ws, until=block, taps=(block,)).features[block]
-        here, there = (torch.lerp(begin, end, (hop + i) / hops).to(like) for i in (0, 1))
+        here, there = (torch.lerp(begin, end, (hop + i) / count).to(like) for i in (0, 1))
         sequence = predictor(
             ws.to(like), features.to(like), here, there, real, regularize=regularize
         )
@@ -287,6 +285,12 @@ def predict(
         told[-1][:, :, config.movable :] = ws[:, None, config.movable :]  # not even rounded
         ws, features = told[-1][:, -1], None
     return torch.cat(told, dim=1)
+
+
+def hops(config: PredictorConfig, handles: Tensor, targets: Tensor) -> int:
+    """How many hops it takes from handles to targets [..., P, 2], the longest way counting."""
+    longest = float((targets - handles).norm(dim=-1).max())
+    return max(1, math.ceil(longest / (config.reach * config.height)))
 
 
 def filled_up(points: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

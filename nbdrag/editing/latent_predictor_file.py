@@ -26,6 +26,7 @@ PACKAGED = {"toonfaces-128": ASSETS / "toonfaces-128-predictor.safetensors"}
 
 # A generator's hash takes longer than a prediction, and a file too. Both are needed but once.
 ACCEPTED: WeakKeyDictionary[LatentPredictor, ref[Generator]] = WeakKeyDictionary()
+HASHES: WeakKeyDictionary[LatentPredictor, str] = WeakKeyDictionary()
 PACKAGED_FOR: WeakKeyDictionary[Generator, LatentPredictor] = WeakKeyDictionary()
 
 
@@ -121,11 +122,13 @@ def predictor_hash(predictor: LatentPredictor) -> str:
     str
         The first 16 hexadecimal digits of a SHA-256.
     """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(predictor.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
+    if predictor not in HASHES:
+        digest = hashlib.sha256()
+        for name, tensor in sorted(predictor.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
+        HASHES[predictor] = digest.hexdigest()[:16]
+    return HASHES[predictor]
 
 
 def construct(path: Path, construction: str, weights: Mapping[str, Tensor]) -> LatentPredictor:

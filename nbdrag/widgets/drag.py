@@ -161,6 +161,52 @@ class DragEditor(Editor):
 
     # ------------------------------------------------------------------------------------ the edit
 
+    @property
+    def follow(self) -> bool:
+        """Whether the picture follows a handle while a hand holds it. Needs a predictor."""
+        return self._session.work.follows
+
+    @follow.setter
+    def follow(self, follow: bool) -> None:
+        self._session.set_follow(follow)
+
+    def hold(self, points: ArrayLike) -> None:
+        """Show where one pass takes these points, as a hand does that holds a handle.
+
+        Returns at once; the picture comes as soon as it is made, unless there are newer points by
+        then. It is always told from the picture at rest, which stays what `ws`, `image` and
+        `history` have until `release`. Ends a running edit first.
+
+        Parameters
+        ----------
+        points : array_like, shape [P, 4] or [P, 2, 2]
+            As for `points`; handles are at least a pixel apart.
+
+        Raises
+        ------
+        ValueError
+            If the points are bad, or there is no predictor for this generator.
+        """
+        self._session.hold(points)
+
+    def release(self, points: ArrayLike | None = None) -> None:
+        """Let go of what is held: an edit goes there in one pass, and is refined.
+
+        Returns at once, and does nothing if nothing is held and no points are given. How far it is
+        refined is an option, `refine`, of the method "auto_drag_refined"; not at all where
+        "auto_drag" is chosen.
+
+        Parameters
+        ----------
+        points : array_like, shape [P, 4] or [P, 2, 2], optional
+            Default: the last ones that were held.
+        """
+        self._session.release(points)
+
+    def let_go(self) -> None:
+        """Give up what is held: the picture at rest is shown again."""
+        self._session.let_go()
+
     def start(self) -> None:
         """Drag the handles towards their targets, beside the notebook's cells.
 

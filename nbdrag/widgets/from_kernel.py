@@ -170,7 +170,8 @@ class Snapshot(Message, tag="snapshot"):
     it moves, they are being made, or nothing here makes them. `strokes` are on them, and
     `strokes_ahead` are there to redo. `scales` are the sliders that are not at 0. `method` says
     what runs: "drag", "paint" or "refine" for instance; null at rest. `drag_method` names the way
-    to drag that is chosen, one of `drag_methods`; `options` and `schema` are its.
+    to drag that is chosen, one of `drag_methods`; `options` and `schema` are its. `follow`: the
+    picture is to follow a handle that is held.
     """
 
     protocol: int
@@ -183,6 +184,7 @@ class Snapshot(Message, tag="snapshot"):
     mask_version: int
     drag_method: str
     drag_methods: list[DragMethod]
+    follow: bool
     options: dict[str, OptionValue]
     schema: list[Option]
     labels_version: int | None

@@ -98,6 +98,32 @@ class SetMethod(Asked, tag="set_method"):
     method: Name
 
 
+class SetFollow(Asked, tag="set_follow"):
+    """Whether the picture is to follow a handle that is held."""
+
+    follow: bool
+
+
+class Hold(Asked, tag="hold"):
+    """Where a hand has led the points by now, all of them: the picture follows, and no more.
+
+    It follows from where it rests, however often this is said; the newest points win. Answered at
+    once; the picture comes by itself.
+    """
+
+    points: Annotated[list[Pair], Meta(max_length=MAX_POINTS)]
+
+
+class Release(Asked, tag="release"):
+    """The hand has let go there: what it did becomes an edit, and is refined."""
+
+    points: Annotated[list[Pair], Meta(max_length=MAX_POINTS)]
+
+
+class LetGo(Asked, tag="let_go"):
+    """The hand takes back what it did, or is lost: the picture is again the one at rest."""
+
+
 class Sample(Asked, tag="sample"):
     """Draw a new picture from the generator; of one class, if it has any."""
 
@@ -270,6 +296,10 @@ Request = (
     | EditMask
     | SetOptions
     | SetMethod
+    | SetFollow
+    | Hold
+    | Release
+    | LetGo
     | PaintLabels
     | MovePart
     | EditLabels

@@ -61,16 +61,20 @@ class Running(State):
 
     # --------------------------------------------------------------------- for what a session does
 
-    def _run(self, wish: Wish, text: str) -> None:
-        """With the lock held: begin to fulfil a wish, beside this thread."""
+    def _run(self, wish: Wish, text: str, *, shown_from: int = 0) -> None:
+        """With the lock held: begin to fulfil a wish, beside this thread.
+
+        Steps before `shown_from` are taken and not shown.
+        """
         edit = begin(self.generator, self.ws, wish, self.work.predictor)
         with self._changing():
             self.work.note_what_is_placed()
             self._move()
+            self.work.points = wish.points or self.points
             runner = Runner(
                 edit,
                 lock=generator_lock(self.generator),
-                on_step=lambda step: self._step(wish, step),
+                on_step=lambda step: self._step(wish, step, shown_from),
                 on_end=lambda outcome: self._end(wish, outcome),
             )
             # Its first step waits for the lock. Whoever sees the runner may wait for its end.
@@ -144,8 +148,10 @@ class Running(State):
 
     # ----------------------------------------------------------------------- on the edit's thread
 
-    def _step(self, wish: Wish, step: Step) -> None:
+    def _step(self, wish: Wish, step: Step, shown_from: int) -> None:
         """Take over a step."""
+        if step.index < shown_from:
+            return
         with self.lock:
             self.work.ws = step.ws
             if isinstance(step, DragStep):

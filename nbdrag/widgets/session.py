@@ -5,10 +5,10 @@ by Python (through the editor), on any thread, and knows neither. One lock guard
 either does the whole of what it says or raises and changes nothing.
 
 What is placed on the picture for a drag, which picture it is, and of which generator, is here. A
-session also runs edits (`running`), is painted (`painting`) and slides (`sliding`), all on the same
-latent and into one history. While a drag runs, its targets can be moved: the edit ends, and the
-next goes on from there; mask and options belong to the edit, so changing them is refused until it
-is stopped.
+session also runs edits (`running`), is painted (`painting`), slides (`sliding`) and follows a hand
+(`following`), all on the same latent and into one history. While a drag runs, its targets can be
+moved: the edit ends, and the next goes on from there; mask and options belong to the edit, so
+changing them is refused until it is stopped.
 
 Of large pictures a glance is shown at first. Once the picture has been at rest for a moment, the
 whole of it is made, beside everything else; whatever moves the picture doesn't wait for that.
@@ -32,15 +32,15 @@ from nbdrag.runtime.history import Entry, History
 from nbdrag.runtime.wishes import DRAGS, Given, Sampled, Wish, kept, sample
 from nbdrag.widgets import mask as masks
 from nbdrag.widgets import pairs
+from nbdrag.widgets.following import Following
 from nbdrag.widgets.from_kernel import Loading, Status
 from nbdrag.widgets.from_page import PaintMask
 from nbdrag.widgets.inputs import check_entries, check_options, check_start
 from nbdrag.widgets.methods import drag_method, missing
-from nbdrag.widgets.sliding import Sliding
 from nbdrag.widgets.work import Work
 
 
-class Session(Sliding):
+class Session(Following):
     """The state of an editor, with every command on it."""
 
     # ----------------------------------------------------------------- what is placed on a picture

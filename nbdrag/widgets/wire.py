@@ -136,6 +136,7 @@ class Wire:
                 mask_version=session.mask_version,
                 drag_method=session.work.way.name,
                 drag_methods=drag_methods(session.work),
+                follow=session.work.follows,
                 options=asdict(session.options),
                 schema=drag_schema(session.work),
                 labels_version=parts.version if parts else None,
@@ -197,6 +198,14 @@ class Wire:
                 session.set_options(message.options)
             case p.SetMethod():
                 session.set_drag_method(message.method)
+            case p.SetFollow():
+                session.set_follow(message.follow)
+            case p.Hold():
+                session.hold(message.points)
+            case p.Release():
+                session.release(message.points)
+            case p.LetGo():
+                session.let_go()
             case p.Sample():
                 session.sample(message.seed, message.truncation, message.label)
             case p.Start():

@@ -52,6 +52,8 @@ class Work:
         The chosen way to drag.
     predictor : LatentPredictor or None
         That somebody brought along. None: the packaged one, if there is one.
+    follows : bool
+        Whether the picture is to follow a handle that is held.
     """
 
     generator: Generator
@@ -65,6 +67,7 @@ class Work:
     mask: MaskArray | None = None
     way: DragMethod = DRAG_METHODS["drag"]
     predictor: LatentPredictor | None = None
+    follows: bool = False
     _put_away: dict[str, Options] = field(default_factory=dict)
     _hash: str = ""
     _packaged: EditLibrary | None = None
@@ -116,9 +119,15 @@ class Work:
 
     def choose(self, way: DragMethod) -> None:
         """Drag another way from now on, with the options that it had when it was chosen last."""
+        options = self.options_of(way)
         self._put_away[self.way.name] = self.options
-        self.options = self._put_away.get(way.name) or way.options(self.generator)
-        self.way = way
+        self.way, self.options = way, options
+
+    def options_of(self, way: DragMethod) -> Options:
+        """The options that a way to drag would have if it were chosen."""
+        if way is self.way:
+            return self.options
+        return self._put_away.get(way.name) or way.options(self.generator)
 
     def note_what_is_placed(self) -> None:
         """Remember the points and the mask with the picture shown."""

@@ -222,6 +222,38 @@ export interface SetMethod {
   method: string;
 }
 
+/** Whether the picture is to follow a handle that is held. */
+export interface SetFollow {
+  kind: "set_follow";
+  id: number;
+  follow: boolean;
+}
+
+/**
+ * Where a hand has led the points by now, all of them: the picture follows, and no more.
+ *
+ * It follows from where it rests, however often this is said; the newest points win. Answered at
+ * once; the picture comes by itself.
+ */
+export interface Hold {
+  kind: "hold";
+  id: number;
+  points: Pair[];
+}
+
+/** The hand has let go there: what it did becomes an edit, and is refined. */
+export interface Release {
+  kind: "release";
+  id: number;
+  points: Pair[];
+}
+
+/** The hand takes back what it did, or is lost: the picture is again the one at rest. */
+export interface LetGo {
+  kind: "let_go";
+  id: number;
+}
+
 /**
  * One stroke on the part map.
  *
@@ -437,6 +469,10 @@ export type Request =
   | EditMask
   | SetOptions
   | SetMethod
+  | SetFollow
+  | Hold
+  | Release
+  | LetGo
   | PaintLabels
   | MovePart
   | EditLabels
@@ -473,6 +509,10 @@ export type FromPage =
   | EditMask
   | SetOptions
   | SetMethod
+  | SetFollow
+  | Hold
+  | Release
+  | LetGo
   | PaintLabels
   | MovePart
   | EditLabels
@@ -512,7 +552,8 @@ export type FromPage =
  * it moves, they are being made, or nothing here makes them. `strokes` are on them, and
  * `strokes_ahead` are there to redo. `scales` are the sliders that are not at 0. `method` says
  * what runs: "drag", "paint" or "refine" for instance; null at rest. `drag_method` names the way
- * to drag that is chosen, one of `drag_methods`; `options` and `schema` are its.
+ * to drag that is chosen, one of `drag_methods`; `options` and `schema` are its. `follow`: the
+ * picture is to follow a handle that is held.
  */
 export interface Snapshot {
   kind: "snapshot";
@@ -526,6 +567,7 @@ export interface Snapshot {
   mask_version: number;
   drag_method: string;
   drag_methods: DragMethod[];
+  follow: boolean;
   options: Record<string, OptionValue>;
   schema: Option[];
   labels_version: number | null;

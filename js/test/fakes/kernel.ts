@@ -31,6 +31,7 @@ export function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
     scales: {},
     method: null,
     drag_method: "drag",
+    follow: false,
     drag_methods: [
       { name: "drag", title: "DragGAN", help: "Optimises.", missing: null },
       { name: "auto_drag", title: "One pass", help: "Predicts.", missing: null },
