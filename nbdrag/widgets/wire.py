@@ -174,6 +174,7 @@ class Wire:
         session = self._session
         match message:
             case p.Ready():
+                session.let_go()  # the hand may have been on the page that comes up anew
                 self._forget()
                 self._stream.reset_credits()
                 if session.running:

@@ -332,3 +332,17 @@ def test_a_pass_that_fails_is_told_and_taken_back(
     assert told.wait(LIMIT)
     assert "division by zero" in session.status.text
     assert (session._held, session.still_version) == (None, before + 1)
+
+
+def test_a_page_that_comes_up_anew_holds_nothing(following_session: Session) -> None:
+    line, passes = Line(following_session), Passes(following_session)
+    page = line.page()
+    assert page.ask("set_follow", follow=False)[0]["ok"]
+    assert page.ask("set_follow", follow=True)[0]["ok"]
+    assert page.snapshot["follow"] is True
+    assert page.ask("hold", points=NEAR)[0]["ok"]
+    passes.wait_for(NEAR)
+    again = line.page()
+    again.wait_for(lambda m: m["kind"] == "frame" and m["final"])
+    assert following_session._held is None
+    line.wire.close()

@@ -16,7 +16,7 @@ import type { Point } from "../shared/viewport";
 import { KEYS } from "./keys";
 import { type PointRef, withoutPair } from "./points";
 import type { Session } from "./session";
-import { type EditorState, shownPairs } from "./store";
+import { canFollow, type EditorState, follows, shownPairs } from "./store";
 
 export type Tool = "points" | "brush" | "eraser" | "lasso";
 
@@ -105,6 +105,10 @@ function ownCommands(session: Session, view: Editor["view"]) {
     clearMask: command(
       () => ask({ kind: "edit_mask", op: "clear" }),
       when((state) => !isRunning(state) && state.mask !== null),
+    ),
+    toggleFollow: command(
+      () => ask({ kind: "set_follow", follow: !follows(store.get()) }),
+      when((state) => canFollow(state) || follows(state)),
     ),
     toggleOverlay: command(() => view.dispatch({ overlay: !view.get().overlay }), always),
   };

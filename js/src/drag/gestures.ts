@@ -1,5 +1,8 @@
 // Gestures: what press, move and release mean with each tool.
 //
+// In follow mode the picture follows a point for as long as it is held, and the release is the edit.
+// Otherwise:
+//
 // Points: press on a point and move it; press on free ground and move, which draws a pair from
 // handle to target; or click the handle, then click the target. Mask tools: press, paint, release.
 
@@ -9,7 +12,7 @@ import { clampToImage, distance, isInside, type Point } from "../shared/viewport
 import type { Editor } from "./editor";
 import type { MaskTool } from "./mask";
 import { hitTest, withPoint } from "./points";
-import { shownPairs } from "./store";
+import { follows, shownPairs } from "./store";
 
 /** What a tool turns into when it is to take away. */
 const ERASING = { brush: "eraser", eraser: "eraser", lasso: "lasso_eraser" } as const;
@@ -21,6 +24,7 @@ export function createDragGestures(editor: Editor): Gestures {
     const state = session.store.get();
     const { tool } = view.get();
     if (!isEditable(state)) return null;
+    if (tool === "points" && follows(state)) return follow(editor, at, reach);
     if (isRunning(state)) return beginWhileRunning(editor, at, reach);
     if (tool !== "points") return paint(editor, erases ? ERASING[tool] : tool, at);
     const hit = hitTest(shownPairs(state), at, reach);
@@ -56,6 +60,47 @@ function beginWhileRunning(editor: Editor, at: Point, reach: number): Gesture | 
   }
   view.dispatch({ selected: { index: hit.index, role: "target" }, pending: null });
   return movePoint(editor, at);
+}
+
+/** Takes hold of a point, or of what lies where there is none, and leads it. */
+function follow(editor: Editor, pressed: Point, reach: number): Gesture | null {
+  const { session, view, imageSize } = editor;
+  // What the keys held is an edit now.
+  session.release();
+  const pairs = shownPairs(session.store.get());
+  const hit = hitTest(pairs, pressed, reach);
+  const { pending } = view.get();
+  if (pending !== null && !isRunning(session.store.get())) {
+    return placeTarget(editor, pending.handle, pressed);
+  }
+  if (hit === null && !isInside(pressed, imageSize())) return null;
+  const index = hit?.index ?? pairs.length;
+  const all = hit === null ? [...pairs, { handle: pressed, target: pressed }] : pairs;
+  const [x, y] = (hit && pairs[hit.index]?.[hit.role]) ?? pressed;
+  view.dispatch({
+    selected: hit,
+    pending: hit === null ? { handle: pressed, target: pressed } : null,
+  });
+  let leads = false;
+  return {
+    move(at) {
+      leads ||= distance(at, pressed) > reach / 4;
+      if (!leads) return;
+      const target = clampToImage([x + at[0] - pressed[0], y + at[1] - pressed[1]], imageSize());
+      session.hold(withPoint(all, { index, role: "target" }, target), index);
+      view.dispatch({ pending: null, selected: { index, role: "target" } });
+    },
+    end(released) {
+      if (leads && released) session.release();
+      else if (leads) session.letGo();
+      else if (!released) view.dispatch({ pending: null });
+      // Else it was a click: a new handle waits for its target.
+    },
+    lost() {
+      view.dispatch({ pending: null });
+      session.letGo();
+    },
+  };
 }
 
 /** Takes hold of the selected point where it was pressed, so that it doesn't jump. */

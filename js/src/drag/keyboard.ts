@@ -6,8 +6,8 @@ import { arrow } from "../shared/keys";
 import { isEditable, isRunning } from "../shared/store";
 import type { Point } from "../shared/viewport";
 import type { Editor } from "./editor";
-import { nudged } from "./points";
-import { shownPairs } from "./store";
+import { nudged, withPoint } from "./points";
+import { follows, isHeld, shownPairs } from "./store";
 
 export function ownKeys(editor: Editor): OwnKeys {
   const { view, session } = editor;
@@ -16,6 +16,7 @@ export function ownKeys(editor: Editor): OwnKeys {
     const { store } = session;
     const { selected } = view.get();
     if (selected === null || !isEditable(store.get())) return;
+    if (follows(store.get())) return lead(by);
     if (isRunning(store.get()) && selected.role === "handle") return;
     const pairs = nudged(shownPairs(store.get()), selected, by, editor.imageSize());
     session.setPairs(pairs);
@@ -23,7 +24,33 @@ export function ownKeys(editor: Editor): OwnKeys {
     if (moved) scrollTo(editor, moved);
   };
 
+  /** What the arrows do in follow mode: they hold the point, and let go when they rest. */
+  const lead = (by: Point) => {
+    const { selected } = view.get();
+    if (selected === null) return;
+    const { index, role } = selected;
+    if (session.store.get().draft?.held !== index) session.release();
+    const { draft } = session.store.get();
+    let pairs = shownPairs(session.store.get());
+    const from = pairs[index]?.[role];
+    if (from === undefined) return;
+    // The hand begins where the point is, be it a handle that was led elsewhere before.
+    if (!isHeld({ draft })) pairs = withPoint(pairs, { index, role: "target" }, from);
+    pairs = nudged(pairs, { index, role: "target" }, by, editor.imageSize());
+    session.hold(pairs, index);
+    session.releaseSoon();
+    const target = pairs[index]?.target;
+    if (target) scrollTo(editor, target);
+  };
+
   return {
+    anywhere(event) {
+      if (!isHeld(session.store.get())) return false;
+      if (event.key === "Escape") session.letGo();
+      else if (event.key === "Enter") session.release();
+      else return false;
+      return true;
+    },
     onStage(event, target) {
       if (!target.matches(".nb-point")) return false;
       const way = arrow(event);

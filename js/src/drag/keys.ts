@@ -8,6 +8,7 @@ export const KEYS: readonly BindingGroup<CommandName>[] = [
     title: "Drag",
     bindings: [
       { keys: ["s"], command: "startStop", label: "start or stop" },
+      { keys: ["h"], command: "toggleFollow", label: "the picture follows a held point, or not" },
       { keys: ["r"], command: "reset", label: "reset" },
       { keys: ["Mod+z"], command: "undo", label: "undo" },
       { keys: ["Shift+Mod+z", "Mod+y"], command: "redo", label: "redo" },

@@ -11,7 +11,7 @@ import { createStore, isRunning } from "../shared/store";
 import type { Model } from "../shared/wire";
 import { type Mask, type Stroke, unpackMask } from "./mask";
 import { type Pair, toRows } from "./points";
-import { type EditorState, EMPTY, type Event, reduce } from "./store";
+import { type EditorState, EMPTY, type Event, isHeld, reduce } from "./store";
 
 /** At most 30 messages a second to the kernel while a point is dragged. */
 const DRAG_INTERVAL_MS = 34;
@@ -19,9 +19,22 @@ const DRAG_INTERVAL_MS = 34;
 /** New targets end a running edit and begin the next, so they are sent once the hand rests. */
 const RETARGET_AFTER_MS = 200;
 
+/** Arrow keys that follow each other more closely than this are one gesture. */
+const BURST_MS = 600;
+
 export interface Session extends WidgetSession<EditorState, Event> {
   /** Shows the pairs at once and tells the kernel, at most 30 times a second. */
   setPairs(pairs: readonly Pair[]): void;
+  /**
+   * Shows these pairs, one of them held, and has the picture follow: at most 30 times a second.
+   */
+  hold(pairs: readonly Pair[], held: number): void;
+  /** The hand lets go, where it is: that is an edit. Nothing, if nothing is held. */
+  release(): void;
+  /** The same, unless it is held again soon. */
+  releaseSoon(): void;
+  /** The hand takes back what it did. */
+  letGo(): void;
   /** Shows a stroke that is being painted. */
   showStroke(stroke: Stroke): void;
   /** Sends the shown stroke, or drops it. */
@@ -36,18 +49,45 @@ export function openSession(model: Model): Session {
 
   const sendDraft = async () => {
     const { draft } = store.get();
-    if (draft === null) return;
+    if (draft === null || isHeld({ draft })) return;
     const answer = await widget.ask({ kind: "set_points", points: toRows(draft.pairs) });
     dispatch({ kind: "draft-settled", revision: draft.revision, ok: answer !== null });
   };
   const sendDraftSoon = throttle(sendDraft, DRAG_INTERVAL_MS);
   const sendDraftAtRest = debounce(sendDraft, RETARGET_AFTER_MS);
 
+  /** What a hand holds, if it holds anything. */
+  const held = () => {
+    const { draft } = store.get();
+    return draft !== null && draft.held !== undefined ? draft : null;
+  };
+  const sendHold = () => {
+    const draft = held();
+    if (draft !== null) void widget.ask({ kind: "hold", points: toRows(draft.pairs) });
+  };
+  const sendHoldSoon = throttle(sendHold, DRAG_INTERVAL_MS);
+
+  const release = async () => {
+    const draft = held();
+    sendHoldSoon.cancel();
+    releaseSoon.cancel();
+    if (draft === null) return;
+    const { revision: mine, pairs } = draft;
+    // Nobody holds it any more, but it is shown until the kernel has it.
+    dispatch({ kind: "draft", draft: { revision: mine, pairs } });
+    const answer = await widget.ask({ kind: "release", points: toRows(pairs) });
+    dispatch({ kind: "draft-settled", revision: mine, ok: answer !== null });
+  };
+  const releaseSoon = debounce(release, BURST_MS);
+
   const widget = openWidget<EditorState, Event>(model, store, {
     receive(message: FromKernel, [bytes]) {
       if (message.kind === "mask") dispatch({ kind: "mask", mask: readMask(message, bytes) });
     },
     beforeAsking({ kind }) {
+      if (kind === "hold" || kind === "let_go") return;
+      // What the keys hold is over when anything else is done; that is its edit.
+      if (kind !== "release") void release();
       // Points first: a start must find those that are on the screen.
       if (kind === "set_points") return;
       sendDraftSoon.flush();
@@ -62,6 +102,25 @@ export function openSession(model: Model): Session {
       dispatch({ kind: "draft", draft: { revision, pairs } });
       if (isRunning(store.get())) sendDraftAtRest();
       else sendDraftSoon();
+    },
+    hold(pairs, index) {
+      if (held() === null) {
+        sendDraftSoon.flush();
+        sendDraftAtRest.flush();
+        revision += 1;
+      }
+      dispatch({ kind: "draft", draft: { revision, pairs, held: index } });
+      sendHoldSoon();
+    },
+    release,
+    releaseSoon,
+    letGo() {
+      const draft = held();
+      sendHoldSoon.cancel();
+      releaseSoon.cancel();
+      if (draft === null) return;
+      dispatch({ kind: "draft-settled", revision: draft.revision, ok: false });
+      void widget.ask({ kind: "let_go" });
     },
     showStroke(stroke) {
       painting ??= { revision: ++revision, stroke };
@@ -85,6 +144,8 @@ export function openSession(model: Model): Session {
     close() {
       sendDraftSoon.cancel();
       sendDraftAtRest.cancel();
+      sendHoldSoon.cancel();
+      releaseSoon.cancel();
       widget.close();
     },
   };

@@ -26,6 +26,8 @@ export interface CurvePoint {
 export interface Draft {
   readonly revision: number;
   readonly pairs: readonly Pair[];
+  /** The pair that a hand holds, where the picture follows. */
+  readonly held?: number | undefined;
 }
 
 export interface StrokeUnderWay {
@@ -91,6 +93,8 @@ function withSnapshot(state: EditorState, snapshot: Snapshot): Partial<EditorSta
 
 /** New targets for an edit that has ended meanwhile: its handles are where the edit left them. */
 function rebased(draft: Draft | null, { points }: Snapshot): Draft | null {
+  // A hand that holds a handle has ended the edit, and goes on from where it took hold.
+  if (isHeld({ draft })) return draft;
   if (draft?.pairs.length !== points.length) return null;
   const pairs = fromRows(points).map(({ handle }, i) => ({
     handle,
@@ -143,12 +147,29 @@ function settleStroke(state: EditorState, revision: number, ok: boolean): Editor
  */
 export function shownPairs({ draft, frame, snapshot }: EditorState): readonly Pair[] {
   const pairs = draft?.pairs ?? fromRows(snapshot?.points ?? []);
+  if (isHeld({ draft })) return pairs;
   const tracked = frame?.points;
   if (!snapshot?.running || tracked?.length !== pairs.length) return pairs;
   return fromRows(tracked).map(({ handle, target }, i) => ({
     handle,
     target: pairs[i]?.target ?? target,
   }));
+}
+
+/** Whether a hand holds a handle, and the picture follows. */
+export function isHeld({ draft }: Pick<EditorState, "draft">): boolean {
+  return draft?.held !== undefined;
+}
+
+/** Whether the picture is to follow a handle that is held. */
+export function follows({ snapshot }: EditorState): boolean {
+  return snapshot?.follow === true;
+}
+
+/** Whether it could: there is something that predicts drags. */
+export function canFollow({ snapshot }: EditorState): boolean {
+  const way = snapshot?.drag_methods.find(({ name }) => name === "auto_drag");
+  return way !== undefined && way.missing === null;
 }
 
 /** The mask to show: the kernel's, with the strokes under way on it. */

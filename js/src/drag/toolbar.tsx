@@ -1,6 +1,8 @@
-// The toolbar: tools on the left, history and export on the right, one primary button.
+// The toolbar: tools on the left, history and export on the right, what follows, one primary button.
 
 import type { JSX } from "preact";
+import { CommandButton } from "../shared/button";
+import { useSelect } from "../shared/hooks";
 import {
   ExportGroup,
   HistoryGroup,
@@ -10,6 +12,7 @@ import {
   ViewGroup,
 } from "../shared/toolbar";
 import type { Editor, Tool } from "./editor";
+import { canFollow, follows } from "./store";
 
 const TOOLS: readonly ToolButton<Tool>[] = [
   { tool: "points", icon: "points", label: "Place points" },
@@ -19,19 +22,32 @@ const TOOLS: readonly ToolButton<Tool>[] = [
 ];
 
 export function Toolbar({ editor }: { editor: Editor }): JSX.Element {
+  const following = useSelect(editor.session.store, follows);
+  const possible = useSelect(editor.session.store, canFollow);
   return (
     <div class="nb-bar" role="toolbar" aria-label="Tools">
       <ToolGroup editor={editor} tools={TOOLS} />
       <ViewGroup editor={editor} />
       <HistoryGroup editor={editor} />
       <ExportGroup editor={editor} />
-      <StartButton
-        editor={editor}
-        command="startStop"
-        label="Start"
-        testid="start"
-        asks={["start", "stop"]}
-      />
+      <div class="nb-group nb-go">
+        <CommandButton
+          editor={editor}
+          command="toggleFollow"
+          label={possible ? "The picture follows a held point" : "Needs a predictor; see Method"}
+          pressed={following}
+          class="nb-tool nb-word"
+        >
+          Follow
+        </CommandButton>
+        <StartButton
+          editor={editor}
+          command="startStop"
+          label="Start"
+          testid="start"
+          asks={["start", "stop"]}
+        />
+      </div>
     </div>
   );
 }

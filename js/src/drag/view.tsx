@@ -51,7 +51,10 @@ function View({ editor }: { editor: Editor }): JSX.Element {
     const { name, width, height } = snapshot?.model ?? { name: "", width: 0, height: 0 };
     return `${name} ${width} x ${height}`;
   });
-  useEffect(() => startAfresh(editor), [editor, generator]);
+  useEffect(() => {
+    gestures.cancel();
+    startAfresh(editor);
+  }, [editor, gestures, generator]);
 
   return (
     <div

@@ -21,12 +21,15 @@ export interface Gesture {
   move(at: Point): void;
   /** Ends it: `true` for a release, `false` when it was taken away (a second finger, Escape). */
   end(released: boolean): void;
+  /** The pointer is gone, and nobody knows where to. Without this, that is a release. */
+  lost?(): void;
 }
 
 export interface Gestures {
   press(press: Press): void;
   move(at: Point): void;
   release(): void;
+  lose(): void;
   cancel(): void;
   /** The pointer moves with no button down. */
   hover(at: Point | null): void;
@@ -58,6 +61,12 @@ export function createGestures({ begin, cancelled, hover }: Tools): Gestures {
     },
     move: (at) => gesture?.move(at),
     release: () => end(true),
+    lose() {
+      const lost = gesture;
+      if (lost?.lost === undefined) return end(true);
+      gesture = null;
+      lost.lost();
+    },
     cancel() {
       end(false);
       cancelled();

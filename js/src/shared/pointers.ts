@@ -103,6 +103,7 @@ export function listenToPointers(
   };
 
   const onUp = ({ pointerId }: PointerEvent) => lift(pointerId, gestures.release);
+  const onLost = ({ pointerId }: PointerEvent) => lift(pointerId, gestures.lose);
   const onCancel = ({ pointerId }: PointerEvent) => lift(pointerId, gestures.cancel);
 
   const lift = (pointer: number, end: () => void) => {
@@ -152,7 +153,7 @@ export function listenToPointers(
     ["pointermove", onMove],
     ["pointerup", onUp],
     ["pointercancel", onCancel],
-    ["lostpointercapture", onUp],
+    ["lostpointercapture", onLost],
     ["pointerleave", onLeave],
     ["wheel", onWheel],
     ["contextmenu", onContextMenu],

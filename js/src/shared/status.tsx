@@ -32,14 +32,18 @@ const REMEDY: Partial<Record<Mode, string>> = {
 /** The line; its children are the numbers that the widget has to tell. */
 export function StatusLine({
   editor,
+  word: own,
   children,
 }: {
   editor: AnyEditor;
+  /** What is going on, where the widget knows better. */
+  word?: string | undefined;
   children: ComponentChildren;
 }): JSX.Element {
   const { store } = editor.session;
   const now = useSelect(store, mode);
-  const word = useSelect(store, inAWord);
+  const known = useSelect(store, inAWord);
+  const word = now === "idle" ? (own ?? known) : known;
   const notice = useSelect(store, (state) => state.notice);
   // "busy" says again what the word before it says.
   const said = notice?.level === "busy" ? "" : (notice?.text ?? "");

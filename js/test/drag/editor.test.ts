@@ -294,6 +294,237 @@ describe("while an edit runs", () => {
   });
 });
 
+describe("the method", () => {
+  const UNTRAINED = {
+    name: "auto_drag",
+    title: "One pass",
+    help: "Predicts.",
+    missing: "There is no predictor for this generator. Train one: python -m …",
+  };
+  const list = () => part<HTMLSelectElement>(root, "method");
+  const choose = async (index: number) => {
+    list().selectedIndex = index;
+    list().dispatchEvent(new Event("change", { bubbles: true }));
+    await settle();
+  };
+
+  it("is chosen from a list", async () => {
+    expect([...list().options].map(({ text }) => text)).toEqual(["DragGAN", "One pass"]);
+    await choose(1);
+    expect(kernel.last("set_method")?.method).toBe("auto_drag");
+    kernel.change({ drag_method: "auto_drag" });
+    await settle();
+    expect(list().selectedIndex).toBe(1);
+  });
+
+  it("stays when the kernel refuses another", async () => {
+    kernel.answers.set_method = () => ({ ok: false, error: "No." });
+    await choose(1);
+    expect(list().selectedIndex).toBe(0);
+    expect(part(root, "message").textContent).toBe("No.");
+  });
+
+  it("says how to train what is missing, and the picture can't follow", async () => {
+    const [draggan] = kernel.state.drag_methods;
+    kernel.change({ drag_methods: draggan ? [draggan, UNTRAINED] : [] });
+    await settle();
+    await choose(1);
+    expect(list().selectedIndex).toBe(0);
+    expect(kernel.all("set_method")).toEqual([]);
+    expect(part(root, "message").textContent).toBe(`One pass: ${UNTRAINED.missing}`);
+    expect(part<HTMLButtonElement>(root, "toggleFollow").disabled).toBe(true);
+    press(root, "h");
+    await settle();
+    expect(kernel.all("set_follow")).toEqual([]);
+  });
+
+  it("can't be changed while an edit runs", async () => {
+    kernel.change({ running: true });
+    await settle();
+    expect(list().disabled).toBe(true);
+  });
+});
+
+describe("in follow mode", () => {
+  const hand = (type: string, at: [number, number], init?: PointerEventInit) =>
+    pointer(stage, `pointer${type}`, at, init);
+  const kinds = () =>
+    kernel.heard.map(({ kind }) => kind).filter((kind) => kind !== "ack" && kind !== "ready");
+
+  beforeEach(async () => {
+    kernel.change({ points: [[40, 40, 60, 40]], follow: true });
+    await settle();
+    kernel.heard.length = 0;
+  });
+
+  it("a button and a key switch it, and say so", async () => {
+    const button = part(root, "toggleFollow");
+    expect(button.getAttribute("aria-pressed")).toBe("true");
+    button.click();
+    await settle();
+    expect(kernel.last("set_follow")?.follow).toBe(false);
+    kernel.change({ follow: false });
+    await settle();
+    expect(button.getAttribute("aria-pressed")).toBe("false");
+    press(root, "h");
+    await settle();
+    expect(kernel.last("set_follow")?.follow).toBe(true);
+  });
+
+  it("a held handle leads its target, at most 30 times a second, and a release ends it", async () => {
+    hand("down", [41, 40]);
+    expect(kinds()).toEqual([]);
+    for (let i = 1; i <= 100; i++) {
+      hand("move", [41 + i / 10, 40 + i / 20]);
+      await vi.advanceTimersByTimeAsync(10);
+    }
+    expect(rows()).toEqual([[40, 40, 50, 45]]);
+    expect(part(root, "status").textContent).toContain("following");
+    const holds = kernel.all("hold");
+    expect(holds.length).toBeGreaterThan(25);
+    expect(holds.length).toBeLessThanOrEqual(32);
+    expect(holds.every(({ points: [row] }) => row?.[0] === 40 && row[1] === 40)).toBe(true);
+    expect(new Set(kinds())).toEqual(new Set(["hold"]));
+    hand("up", [51, 45]);
+    await settle();
+    expect(kernel.last("release")?.points).toEqual([[40, 40, 50, 45]]);
+    expect(root.dataset.settled).toBe("true");
+    expect(kernel.all("set_points")).toEqual([]);
+  });
+
+  it("a target is led from where it is", async () => {
+    drag(stage, [
+      [60, 40],
+      [64, 44],
+    ]);
+    await settle();
+    expect(kernel.last("release")?.points).toEqual([[40, 40, 64, 44]]);
+  });
+
+  it("what lies on free ground becomes a handle", async () => {
+    drag(stage, [
+      [80, 80],
+      [90, 70],
+    ]);
+    await settle();
+    expect(kernel.last("release")?.points).toEqual([
+      [40, 40, 60, 40],
+      [80, 80, 90, 70],
+    ]);
+  });
+
+  it("clicks place a pair as ever", async () => {
+    click(stage, [80, 80]);
+    click(stage, [90, 70]);
+    await settle();
+    expect(kinds()).toEqual(["set_points"]);
+    expect(kernel.state.points).toHaveLength(2);
+  });
+
+  it.each([
+    ["Escape", () => press(root, "Escape")],
+    ["a lost pointer", () => pointer(stage, "lostpointercapture", [50, 40])],
+    ["a pointer that is taken away", () => hand("cancel", [50, 40])],
+    ["a second finger", () => hand("down", [90, 90], { pointerId: 2 })],
+  ])("%s takes it back", async (_, end) => {
+    hand("down", [40, 40]);
+    hand("move", [50, 40]);
+    await settle();
+    end();
+    hand("up", [50, 40]);
+    await settle();
+    expect(kinds().slice(-1)).toEqual(["let_go"]);
+    expect(kernel.all("let_go")).toHaveLength(1);
+    expect(kernel.all("release")).toEqual([]);
+    expect(rows()).toEqual([[40, 40, 60, 40]]);
+  });
+
+  it("a finger does what a mouse does", async () => {
+    const finger = { pointerType: "touch", pointerId: 7 };
+    hand("down", [40, 40], finger);
+    hand("move", [50, 40], finger);
+    hand("up", [50, 40], finger);
+    await settle();
+    expect(kernel.last("release")?.points).toEqual([[40, 40, 50, 40]]);
+  });
+
+  it("a bad place is refused, told, and taken back", async () => {
+    kernel.answers.hold = () => ({ ok: false, error: "Too near." });
+    kernel.answers.release = () => ({ ok: false, error: "Too near." });
+    drag(stage, [
+      [40, 40],
+      [50, 40],
+    ]);
+    await settle();
+    expect(part(root, "message").textContent).toBe("Too near.");
+    expect(rows()).toEqual([[40, 40, 60, 40]]);
+  });
+
+  it("a burst of arrow keys is one gesture", async () => {
+    const handle = part(root, "handle-1");
+    handle.focus();
+    for (let i = 0; i < 3; i++) {
+      press(handle, "ArrowDown");
+      await vi.advanceTimersByTimeAsync(200);
+    }
+    press(handle, "ArrowRight", { shiftKey: true });
+    await settle();
+    expect(rows()).toEqual([[40, 40, 50, 43]]);
+    expect(kernel.all("release")).toEqual([]);
+    await vi.advanceTimersByTimeAsync(700);
+    expect(kernel.all("release").map(({ points }) => points)).toEqual([[[40, 40, 50, 43]]]);
+    expect(kernel.all("set_points")).toEqual([]);
+  });
+
+  it("Escape takes a burst back, Enter ends it, and so does whatever comes next", async () => {
+    const handle = part(root, "handle-1");
+    handle.focus();
+    press(handle, "ArrowDown");
+    press(handle, "Escape");
+    await vi.advanceTimersByTimeAsync(700);
+    expect(kinds()).toEqual(["hold", "let_go"]);
+    press(handle, "ArrowDown");
+    press(handle, "Enter");
+    await settle();
+    expect(kinds().slice(2)).toEqual(["hold", "release"]);
+    kernel.change({ cursor: 1, history: [...kernel.state.history, { id: 2, label: "one pass" }] });
+    await settle();
+    press(handle, "ArrowDown");
+    press(root, "z", { ctrlKey: true });
+    await settle();
+    expect(kinds().slice(4)).toEqual(["hold", "release", "undo"]);
+  });
+
+  it("an edit that runs is no obstacle: the next gesture goes on from there", async () => {
+    kernel.change({ running: true, method: "auto_drag" });
+    kernel.frame({ step: 6, points: [[59, 40, 60, 40]] });
+    await settle();
+    hand("down", [60, 40]);
+    hand("move", [70, 40]);
+    kernel.change({ running: false, points: [[58, 40, 60, 40]] });
+    await settle();
+    expect(rows()).toEqual([[59, 40, 70, 40]]);
+    hand("up", [70, 40]);
+    await settle();
+    expect(kernel.last("release")?.points).toEqual([[59, 40, 70, 40]]);
+  });
+
+  it("another generator takes the picture from under the hand", async () => {
+    hand("down", [40, 40]);
+    hand("move", [50, 40]);
+    kernel.change({
+      model: { name: "human", width: 128, height: 128, num_ws: 12, num_labels: 0 },
+      points: [],
+    });
+    await settle();
+    hand("move", [60, 40]);
+    hand("up", [60, 40]);
+    await settle();
+    expect(kernel.all("release")).toEqual([]);
+    expect(rows()).toEqual([]);
+  });
+});
+
 describe("the mask", () => {
   it("is painted with the brush, as one stroke", async () => {
     press(root, "b");
