@@ -52,9 +52,11 @@ class DirectionOptions(Options):
         changed.
     space : "w+" or "w"
         Whether those rows have parts of their own or all the same.
-    plane : "example" or "found"
-        Which picture others are brought to the state of: the edited example as it is, w0 + Δ
-        (Eq. 5), or as the direction makes it, w0 + Δ*. See `EditDirection.through` for others.
+    plane : "example", "found" or "origin"
+        Where all pictures end: where the edited example does, w0 + Δ (Eq. 5), or as the direction
+        makes it, w0 + Δ*; or at the distance d from the origin, where L_att wants the example to
+        be (Eq. 4), whatever it is: for d = 0 and the mean, as neutral as the average picture. See
+        `EditDirection.through` for others.
     block : int or None
         Resolution (height) of the block whose pictures are compared. None: the whole generator's.
     truncation : float, 0 to 1
@@ -111,8 +113,9 @@ class DirectionOptions(Options):
     plane: str = choice(
         "found",
         "Plane",
-        ("example", "found"),
-        "Whether the plane goes through the edited example, or what the direction makes of it.",
+        ("example", "found", "origin"),
+        "Whether pictures end where the edited example does, where the direction brings it, or at "
+        "the distance d.",
     )
     block: int | None = number(
         None,

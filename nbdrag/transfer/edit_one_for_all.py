@@ -193,7 +193,11 @@ def _iterate(
             kept = 1 - adam.learning_rate * WEIGHT_DECAY
             part = (kept * part - adam.step(gradient)).detach()
         found = whole(part)
-        place = found if options.plane == "found" else along(delta, found)
+        place = {
+            "example": along(delta, found),
+            "found": found,
+            "origin": onto_plane(start - origin, found, options.distance),
+        }[options.plane]
         with torch.no_grad():
             ws = start + place
             preview = generator.synthesis(ws[None], until=options.block, prepared=prepared).image[0]
@@ -240,6 +244,29 @@ def off_plane(start: Tensor, found: Tensor, distance: float = 0.0) -> Tensor:
 def along(delta: Tensor, found: Tensor) -> Tensor:
     """The part of Δ that points along Δ*: with it the example gets into the plane of w0 + Δ."""
     return found * ((delta * found).sum() / found.square().sum()) if found.any() else found
+
+
+def onto_plane(start: Tensor, found: Tensor, distance: float = 0.0) -> Tensor:
+    """How the example has to go along Δ* so that L_att is zero.
+
+    Parameters
+    ----------
+    start : Tensor, shape [num_ws, w_dim]
+        w0, measured from the origin.
+    found : Tensor, shape [num_ws, w_dim]
+        Δ*. A zero one leads nowhere.
+    distance : float
+        d, in units of w.
+
+    Returns
+    -------
+    Tensor, shape [num_ws, w_dim]
+        (d - <w0, n>) n.
+    """
+    if not found.any():
+        return found
+    normal = found / found.norm()
+    return (distance - (start * normal).sum()) * normal
 
 
 def first_guess(delta: Tensor, options: DirectionOptions) -> Tensor:

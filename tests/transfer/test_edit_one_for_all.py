@@ -161,6 +161,25 @@ def test_the_plane_goes_through_the_edited_example_or_what_was_found(
         torch.testing.assert_close(last.ws, before + last.direction.delta)
 
 
+@pytest.mark.parametrize(("origin", "distance"), [("mean", 0.0), ("mean", 1.5), ("zero", -0.5)])
+def test_the_plane_may_be_at_a_distance_that_the_user_knows(
+    exact: Generator, before: Tensor, delta: Tensor, origin: str, distance: float
+) -> None:
+    """Where L_att of Eq. 4 is zero, whatever the example's own place is."""
+    wish = {**FEW, "space": "w+", "plane": "origin", "origin": origin, "distance": distance}
+    options = DirectionOptions.for_generator(exact).updated(wish)
+    last = run_to_end(find_direction(exact, before, before + delta, options))
+    direction = last.direction
+    centre = exact.w_avg.expand_as(before) if origin == "mean" else torch.zeros_like(before)
+    album = torch.stack([before, before + delta, centre, before.flip(0)])
+    for w in (*direction.apply(album), last.ws):
+        assert float(((w - centre) * direction.normal).sum()) == pytest.approx(distance, abs=1e-9)
+    torch.testing.assert_close(last.ws, before + direction.delta)
+    if distance == 0 and origin == "mean":
+        through = replace(direction, delta=3 * direction.delta).through(centre)
+        torch.testing.assert_close(through.delta, direction.delta)
+
+
 def test_from_zero_it_comes_to_make_the_picture_of_the_edit(
     exact: Generator, before: Tensor, delta: Tensor
 ) -> None:
