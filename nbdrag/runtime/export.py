@@ -46,8 +46,9 @@ from nbdrag.runtime.batch.sinks import (
     Sink,
     encoded,
     latent_facts,
+    whole_file,
 )
-from nbdrag.runtime.batch.transfer import transfer_edit
+from nbdrag.runtime.batch.transfer import explained, transfer_edit
 from nbdrag.transfer.direction import EditDirection
 
 FORMATS = {"folder": "", "zip": ".zip", "latents": ".safetensors", "csv": ".csv"}
@@ -184,7 +185,9 @@ def with_strengths(
     """A folder of pictures, and at last their strengths."""
     for progress in pieces:
         if progress.ended:
-            (task.path / STRENGTHS).write_bytes(strengths_csv(task.chosen))
+            sink = PictureFolder(task.path)
+            with explained(sink), whole_file(sink.folder, STRENGTHS) as file:
+                file.write(strengths_csv(task.chosen))
         yield progress
 
 

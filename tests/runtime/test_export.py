@@ -131,6 +131,22 @@ def test_who_stops_on_the_way_finds_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_whose_disk_is_full_at_the_end_can_be_gone_on_with(
+    generator: Generator, chosen: Chosen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "strengths_csv", full)
+        with pytest.raises(TransferError, match=r"Make room, .* resume=True"):
+            run(export(chosen, a_direction(generator), generator, tmp_path / "faces"))
+    assert not (tmp_path / "faces" / "strengths.csv").exists()
+    run(export(chosen, a_direction(generator), generator, tmp_path / "faces", resume=True))
+    assert (tmp_path / "faces" / "strengths.csv").read_bytes() == module.strengths_csv(chosen)
+    assert not list((tmp_path / "faces").glob(".*"))
+
+
 def test_a_full_disk_is_said_so_and_leaves_nothing(
     generator: Generator, chosen: Chosen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
