@@ -266,7 +266,8 @@ def onto_plane(start: Tensor, found: Tensor, distance: float = 0.0) -> Tensor:
     if not found.any():
         return found
     normal = found / found.norm()
-    return (distance - (start * normal).sum()) * normal
+    way: Tensor = (distance - (start * normal).sum()) * normal
+    return way
 
 
 def first_guess(delta: Tensor, options: DirectionOptions) -> Tensor:
