@@ -8,6 +8,8 @@ import { LIMITS } from "./protocol.gen";
 
 /** More don't make it faster, and what the user does meanwhile waits behind them. */
 const UNDER_WAY = 2;
+/** After so long a piece is asked for once more: the answer may have been lost with a connection. */
+const PATIENCE_MS = 60_000;
 /** How long a browser may take until it has begun to save. */
 const SAVING_MS = 60_000;
 
@@ -42,6 +44,25 @@ export async function fetchFile(
     progress(here);
   }
   return new Blob(pieces);
+}
+
+/** Asks, and asks again while no answer comes; the first one counts. Null once nobody wants it. */
+export async function insist<T>(
+  ask: () => Promise<T | null>,
+  wanted: () => boolean,
+): Promise<T | null> {
+  const answers: Promise<T | null>[] = [];
+  while (wanted()) {
+    answers.push(ask());
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<"late">((resolve) => {
+      timer = setTimeout(resolve, PATIENCE_MS, "late");
+    });
+    const first = await Promise.race([...answers, late]);
+    clearTimeout(timer);
+    if (first !== "late") return first;
+  }
+  return null;
 }
 
 /** Has the browser save a file, as if a link had been clicked. */

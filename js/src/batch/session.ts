@@ -4,7 +4,7 @@ import { decodePicture, sniffType, toBlob } from "../shared/pictures";
 import { startPulse } from "../shared/pulse";
 import { createStore, type Store } from "../shared/store";
 import { type Answer, type HostBuffer, type Model, openWire, toBytes } from "../shared/wire";
-import { fetchFile, saveAs } from "./download";
+import { fetchFile, insist, saveAs } from "./download";
 import { createNewest } from "./newest";
 import {
   type Request as Asked,
@@ -183,7 +183,8 @@ export function openSession(model: Model): Session {
     const wanted = () => store.get().fetching?.file === file;
     const fetch = async (offset: number) => {
       // Not `ask`: that a piece has come takes no notice back.
-      const answer = await wire.ask({ kind: "fetch", file: file.number, offset } as Asked);
+      const request = { kind: "fetch", file: file.number, offset } as Asked;
+      const answer = await insist(() => wire.ask(request), wanted);
       if (answer?.reply.ok) return answer.buffers[0] ?? null;
       if (answer !== null && wanted()) notify("error", answer.reply.error ?? "It can't be read.");
       return null;

@@ -416,6 +416,19 @@ describe("a download", () => {
     expect(saved).toHaveLength(1);
   });
 
+  it("asks again for a piece whose answer was lost", async () => {
+    kernel.change({ written });
+    await settle();
+    button("download").click();
+    await settle();
+    kernel.held.splice(0);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(kernel.held.map((one) => one.kind === "fetch" && one.offset)).toEqual([0, LIMITS.chunk]);
+    for (const one of kernel.held) give(one);
+    await settle();
+    expect(saved.map(({ blob }) => blob?.size)).toEqual([FILE.length]);
+  });
+
   it("says why a file can't be had", async () => {
     kernel.holding = () => false;
     kernel.answers.fetch = () => ({ ok: false, error: "it has changed; export again" });
