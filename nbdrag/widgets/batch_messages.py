@@ -159,8 +159,9 @@ class Snapshot(Message, tag="snapshot"):
 
     `revision` grows with every change, `epoch` with every page that comes up. The example was
     edited by `alpha`, in units of w, and is by `strength` times that now. The slider goes from
-    `low` to `high`. `running` says what runs: "search" or "export"; null at rest. `path` is a name
-    that an export may have, `written` the file that the last one has made, if it made a single one.
+    `low` to `high`; where it is `neutral`, all end as neutral as the average picture (null: that is
+    further than it can go). `running` says what runs: "search" or "export"; null at rest. `path` is
+    a name that an export may have, `written` the file that the last one has made, if it made one.
     The versions name the `Offsets`, `Order`, `Included` and `Overrides` that belong to it.
     """
 
@@ -174,6 +175,7 @@ class Snapshot(Message, tag="snapshot"):
     alpha: float
     low: float
     high: float
+    neutral: float | None
     by: SortKey
     running: Literal["search", "export"] | None
     progress: Progress | None

@@ -81,6 +81,8 @@ class BatchState:
     Attributes
     ----------
     shown : Shown
+    neutral : float or None
+        The strength at which all are as neutral as the average picture.
     overrides : dict
         Strengths of pictures that have their own. Replaced and never changed.
     included : bool array, shape [N]
@@ -105,6 +107,7 @@ class BatchState:
     """
 
     shown: Shown
+    neutral: float | None
     offsets: Numbers
     order: NDArray[np.int64]
 
@@ -268,6 +271,7 @@ class BatchState:
         found = direction.strengths(self.ws).double().cpu().numpy()
         self.offsets = found - direction.alpha
         self.offsets_version += 1
+        self.neutral = neutral_strength(direction, self.generator)
         self._show(direction)
 
     def _show(self, direction: EditDirection | None = None) -> None:
@@ -307,6 +311,16 @@ def checked_direction(direction: object, generator: Generator) -> EditDirection:
             "slider moves nothing; take direction.scaled(alpha), with alpha in units of w."
         )
     return direction
+
+
+def neutral_strength(direction: EditDirection, generator: Generator) -> float | None:
+    """The strength at which all end where the mean of w lies; None beyond what can be set.
+
+    That is the paper's d = 0: what is peculiar to the example counts no more.
+    """
+    mean = generator.w_avg.expand(generator.num_ws, -1)
+    strength = direction.through(mean.to(direction.normal)).alpha / direction.alpha
+    return strength if abs(strength) <= MAX_SCALE else None
 
 
 def checked_strength(strength: object) -> float:

@@ -119,6 +119,7 @@ class BatchWire:
                 alpha=direction.alpha,
                 low=low,
                 high=high,
+                neutral=session.neutral,
                 by=session.by,
                 running=session.running,
                 progress=session.progress,

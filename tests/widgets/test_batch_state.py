@@ -50,6 +50,20 @@ def test_the_slider_scales_the_example_and_all_others_follow(
     assert after.alpha == pytest.approx(strength * direction.alpha)
 
 
+def test_where_it_is_neutral_all_end_where_the_mean_is(
+    generator: Generator, direction: EditDirection
+) -> None:
+    state = BatchState(generator, latents(generator, 3), list("abc"), direction)
+    mean = generator.w_avg.expand(generator.num_ws, -1)
+    assert state.neutral is not None
+    state.set_strength(state.neutral)
+    ends = state.direction.apply(torch.stack([*state.ws, direction.example, mean]))
+    places = (ends * direction.normal).sum(dim=(1, 2))
+    torch.testing.assert_close(places, (mean * direction.normal).sum().expand(5))
+    state.set_direction(direction.scaled(0.001))
+    assert state.neutral is None  # too far for the slider
+
+
 def test_a_strength_of_its_own_stays_where_it_is(state: BatchState) -> None:
     state.set_alphas({2: 1.25, -1: 0})
     state.set_strength(1.5)
@@ -215,7 +229,8 @@ def test_strengths_always_follow_from_what_was_said(commands: list[tuple]) -> No
     ws, direction = torch.randn(COUNT, 3, 4), torch.randn(3, 4)
     state = BatchState.__new__(BatchState)
     learnt = EditDirection(direction, "d", "x", normal=direction, example=torch.randn(3, 4))
-    generator = type("Any", (), {"num_ws": 3, "w_dim": 4, "content_hash": "x"})
+    facts = {"num_ws": 3, "w_dim": 4, "content_hash": "x", "w_avg": torch.zeros(4)}
+    generator = type("Any", (), facts)
     state.__init__(generator, ws, ["a"] * COUNT, learnt)  # type: ignore[misc,arg-type]
     strength, own, inside = 1.0, {}, set(range(COUNT))
     for name, *values in commands:

@@ -101,6 +101,13 @@ export function slideTo({ session }: Pick<Batch, "session">, strength: number, m
   session.slide(Math.min(snapshot.high, Math.max(snapshot.low, rounded)), moving);
 }
 
+/** Where on the slider all are as neutral as the average picture, from 0 to 1; null beyond it. */
+export function neutralShare({ snapshot }: BatchState): number | null {
+  if (snapshot === null || snapshot.neutral === null) return null;
+  const share = (snapshot.neutral - snapshot.low) / (snapshot.high - snapshot.low);
+  return share >= 0 && share <= 1 ? share : null;
+}
+
 function createCommands(session: Session, view: Batch["view"]) {
   const { store, ask } = session;
   const when = (test: (state: BatchState) => boolean) => () => {
@@ -137,6 +144,11 @@ function createCommands(session: Session, view: Batch["view"]) {
     weaker: slideBy(-STEP),
     stronger: slideBy(STEP),
     learnt: command(() => slideTo({ session }, 1, false), editable),
+    /** To where all are as neutral as the average picture, if the slider goes there. */
+    neutral: command(
+      () => slideTo({ session }, store.get().snapshot?.neutral ?? 1, false),
+      when((state) => neutralShare(state) !== null),
+    ),
     less: override(-1),
     more: override(1),
     automatic: command(

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { useSelect } from "../shared/hooks";
 import { Icon } from "../shared/icons";
-import { type Batch, SORT_NAMES, SORTS, slideTo } from "./batch";
+import { type Batch, neutralShare, SORT_NAMES, SORTS, slideTo } from "./batch";
 import { Button } from "./button";
 import { histogramOf } from "./histogram";
 import { Picture, usePair } from "./picture";
@@ -61,17 +61,22 @@ function Strength({ batch }: { batch: Batch }): JSX.Element {
   const low = useSelect(store, ({ snapshot }) => snapshot?.low ?? -1);
   const high = useSelect(store, ({ snapshot }) => snapshot?.high ?? 2);
   const can = useSelect(store, isEditable);
+  const neutral = useSelect(store, neutralShare);
   const move = (input: HTMLInputElement, moving: boolean) =>
     slideTo(batch, input.valueAsNumber, moving);
   return (
     <label
       class="nb-row nb-strength"
-      title="How much the example is edited; all others follow. Double click: as it was."
+      title={`How much the example is edited; all others follow. Double click: as it was.${
+        neutral === null ? "" : " The mark: as neutral as the average picture (0)."
+      }`}
     >
       Strength
       <input
         class="nb-slider"
         data-testid="strength"
+        data-neutral={neutral?.toFixed(3)}
+        style={neutral === null ? undefined : `--neutral: ${neutral}`}
         type="range"
         min={low}
         max={high}

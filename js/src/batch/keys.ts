@@ -10,6 +10,7 @@ export const KEYS: readonly BindingGroup<CommandName>[] = [
       { keys: ["]"], command: "stronger", label: "stronger" },
       { keys: ["["], command: "weaker", label: "weaker" },
       { keys: ["1"], command: "learnt", label: "as the example was edited" },
+      { keys: ["0"], command: "neutral", label: "as neutral as the average picture" },
       { keys: ["c"], command: null, label: "hold to see them as before" },
       { keys: ["s"], command: "sort", label: "sort otherwise" },
       { keys: ["a"], command: "all", label: "include all" },

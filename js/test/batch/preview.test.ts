@@ -151,6 +151,22 @@ describe("the slider", () => {
     expect(kernel.last("set_strength")?.strength).toBe(1);
   });
 
+  it("has a mark where all are neutral, and goes there by a key", async () => {
+    expect(input("strength").dataset.neutral).toBeUndefined();
+    press(grid(), "0");
+    await settle();
+    expect(kernel.all("set_strength")).toHaveLength(0);
+    kernel.change({ neutral: 0.8 });
+    await settle();
+    expect(input("strength").dataset.neutral).toBe("0.600");
+    press(grid(), "0");
+    await settle();
+    expect(kernel.last("set_strength")?.strength).toBe(0.8);
+    kernel.change({ neutral: 2.5 });
+    await settle();
+    expect(input("strength").dataset.neutral).toBeUndefined();
+  });
+
   it("stays between its ends", async () => {
     kernel.change({ strength: 1.99 });
     await settle();

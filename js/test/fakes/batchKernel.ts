@@ -24,6 +24,7 @@ export function batchSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     alpha: 2,
     low: -1,
     high: 2,
+    neutral: null,
     by: "source",
     running: null,
     progress: null,
