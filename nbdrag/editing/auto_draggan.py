@@ -56,7 +56,7 @@ class AutoDragOptions(DragOptions):
     """
 
     refine: int = number(
-        0, "Refinement steps", 0, 10_000, 1, "So many steps of DragGAN follow the prediction."
+        0, "Refinement", 0, 10_000, 1, "So many steps of DragGAN follow the prediction."
     )
     regularize: bool = switch(True, "Regularise", "Keep predicted latents where they are likely.")
 

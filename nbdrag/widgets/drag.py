@@ -173,9 +173,8 @@ class DragEditor(Editor):
     def hold(self, points: ArrayLike) -> None:
         """Show where one pass takes these points, as a hand does that holds a handle.
 
-        Returns at once; the picture comes as soon as it is made, unless there are newer points by
-        then. It is always told from the picture at rest, which stays what `ws`, `image` and
-        `history` have until `release`. Ends a running edit first.
+        Returns when the picture has been sent. It is always told from the picture at rest, which
+        stays what `ws`, `image` and `history` have until `release`. Ends a running edit first.
 
         Parameters
         ----------

@@ -5,9 +5,10 @@ Where the hand has led the handles to, the Latent Predictor tells the picture of
 began: so passes don't add up, nothing drifts, and going back to the start shows the start. The
 features of that picture are made once.
 
-A hand is faster than a pass. So there is one place for what it wants, where the newest wish takes
-the place of the one before, and one thread that fulfils what it finds there. Nothing waits in a
-queue.
+A hand is faster than a pass, and it waits for the picture and for nothing else. So the pass is made
+on the thread that took the message, as for a slider, and the page says where the hand is once it is
+answered, and no sooner: what is by then the newest place. Nothing waits in a queue. Should threads
+meet here all the same, of two pages for instance, whoever comes last wins.
 
 Passes are shown, and that is all: the session stays as it was until the hand lets go. Then what is
 drawn is an edit like any other, the last pass once more with its refinement, and one entry in the
@@ -17,6 +18,7 @@ history. Or the hand takes everything back, or is lost; then nothing has happene
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from threading import Lock
 from typing import NamedTuple
 
 import torch
@@ -36,16 +38,16 @@ from nbdrag.editing.inputs import check_mask
 from nbdrag.editing.latent_predictor import LatentPredictor
 from nbdrag.editing.latent_predictor_file import predictor_hash
 from nbdrag.runtime.frames import Picture
-from nbdrag.runtime.rest import AtRest
 from nbdrag.runtime.synthesis import finite, glance, is_quick
 from nbdrag.runtime.turns import generator_lock
 from nbdrag.runtime.wishes import Wish
 from nbdrag.widgets import pairs
+from nbdrag.widgets.from_kernel import Status
 from nbdrag.widgets.mask import MaskArray
 from nbdrag.widgets.methods import DRAG_METHODS, missing
 from nbdrag.widgets.pairs import Pair
 from nbdrag.widgets.sliding import Sliding
-from nbdrag.widgets.state import described
+from nbdrag.widgets.state import PLACE_AND_START
 from nbdrag.widgets.work import Work
 
 
@@ -86,12 +88,7 @@ class Following(Sliding):
     def __init__(self, work: Work) -> None:
         super().__init__(work)
         self._held: Held | None = None
-        self._passes = AtRest(self._pass, pause=0.0)  # which never rests while there are moves
-
-    def close(self) -> None:
-        """Ask whatever is under way to end."""
-        super().close()
-        self._passes.close()
+        self._passing = Lock()  # held while a pass is made
 
     def set_follow(self, follow: bool) -> None:
         """Set whether the picture is to follow a handle that is held."""
@@ -106,13 +103,12 @@ class Following(Sliding):
                 self._move()
                 with self._changing():
                     work.follows = follow
+                    text = "Take hold of the picture and move." if follow else PLACE_AND_START
+                    self.status = Status(level="info", text=text)
                 self._settle()
 
     def hold(self, points: ArrayLike) -> None:
-        """Show where one pass takes these points, from the picture at rest. Returns at once.
-
-        It is shown on a thread of its own, unless newer ones come first.
-        """
+        """Show where one pass takes these points, from the picture at rest."""
         work = self.work
         wish, predictor = self._wanted(work, points), self._predictor(work)
         held = self._held
@@ -120,9 +116,10 @@ class Following(Sliding):
             with self._in_passing():  # which ends an edit, and keeps its result
                 self._check_same(work)
                 held = self._held = Held(work, work.ws, predictor, wish)
-        with self.lock:
-            held.wish = wish
-            self._passes.settle()
+        held.wish = wish
+        with self._passing:
+            if self._held is held and held.wish is wish:  # nobody wants another one by now
+                self._pass(held, wish)
 
     def release(self, points: ArrayLike | None = None) -> None:
         """Make an edit of the gesture: one pass to these points, or to the last ones, and refine.
@@ -132,7 +129,6 @@ class Following(Sliding):
         work = self.work
         with self.lock:
             held, self._held = self._held, None  # the start isn't put back on the pages yet
-            self._passes.move()
         if held is None and points is None:
             return
         try:
@@ -160,19 +156,15 @@ class Following(Sliding):
 
     # ------------------------------------------------------------------------------------- inside
 
-    def _pass(self, _: object) -> None:
-        """On a thread of its own: make the picture that is wanted by now, and show it."""
+    def _pass(self, held: Held, wish: Wanted) -> None:
+        """Make the picture that is wanted, and show it if nobody has let go meanwhile."""
         with self.lock:
-            held, mask = self._held, self.mask
-            if held is None:
-                return
-            wish, options = held.wish, self._telling(held.work)
+            mask, options = self.mask, self._telling(held.work)
         try:
             picture = seen(held, told(held, wish, options), mask)
-        except Exception as error:  # too little memory, say
+        except Exception:  # too little memory, say
             self.let_go()
-            self.complain(described(error))
-            return
+            raise
         with self.lock:
             if self._held is held:
                 for listener in [*self.listeners]:
@@ -209,7 +201,6 @@ class Following(Sliding):
         """The picture will be another: whatever is held is let go."""
         if self._held is not None:
             self._held = None
-            self._passes.move()
             self._put_back()
         super()._move()
 

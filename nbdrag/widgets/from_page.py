@@ -107,8 +107,8 @@ class SetFollow(Asked, tag="set_follow"):
 class Hold(Asked, tag="hold"):
     """Where a hand has led the points by now, all of them: the picture follows, and no more.
 
-    It follows from where it rests, however often this is said; the newest points win. Answered at
-    once; the picture comes by itself.
+    It follows from where it rests, however often this is said. Answered when the picture has been
+    sent; a page waits for that, and then says where the hand is by then.
     """
 
     points: Annotated[list[Pair], Meta(max_length=MAX_POINTS)]

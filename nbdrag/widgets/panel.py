@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import Field, fields
+from inspect import get_annotations
 from typing import Any, TypeVar
 
 from nbdrag.editing.drag_options import DragOptions, tolerance
@@ -41,11 +42,12 @@ def option_schema(
 ) -> list[Option]:
     """The options of a method with their labels, ranges and defaults, those `suited`.
 
-    Those `without` a say are left out.
+    Those `without` a say are left out. What a kind of options adds to another comes first.
     """
+    own = get_annotations(type(suited))
     return [
         _option(field, getattr(suited, field.name), generator)
-        for field in fields(suited)
+        for field in sorted(fields(suited), key=lambda field: field.name not in own)
         if field.name not in without
     ]
 

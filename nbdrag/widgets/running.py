@@ -212,9 +212,10 @@ class Running(State):
         last = self.runner.last_step if self.runner else None
         text, level = outcome.message, LEVELS[outcome.reason]
         if wish.method in TOLD and outcome.reason in ("done", "limit"):
-            # Never mind where it should have ended: nobody asked it to go on until there.
+            # Never mind that it may have ended short: nobody asked it to go on until there.
+            what = "Predicted and refined" if wish.options.get("refine") else "Predicted"
             steps = f"{outcome.steps} step{'s' * (outcome.steps != 1)}"
-            text, level = f"Told in {steps}{_left(last)}.", "info"
+            text, level = f"{what} in {steps}.", "info"
         if isinstance(last, PaintStep):
             text += f" Parts fit {last.agreement:.0%}; {last.outside:.1%} changed elsewhere."
         level = "error" if complaint else level
@@ -236,11 +237,6 @@ class Running(State):
         elif outcome.reason == "done":
             text = "Every handle is at its target already; move a target."
             self.status = Status(level="info", text=text)
-
-
-def _left(step: Step | None) -> str:
-    """How far handles are from their targets, in words."""
-    return f", {step.distances.mean():.1f} px to go" if isinstance(step, DragStep) else ""
 
 
 def limit_of(wish: Wish) -> int:

@@ -149,7 +149,9 @@ class Session(Following):
         with self.lock:
             if self._step_strokes(back=True):
                 return
-        self._go(History.undo)
+            shown = self.album.current.id if self.method in DRAGS else None
+        # A drag that ends for it before its first step has left nothing to take back.
+        self._go(lambda history: history.current if history.current.id == shown else history.undo())
 
     def redo(self) -> None:
         """Go forward again."""

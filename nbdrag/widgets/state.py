@@ -40,6 +40,8 @@ from nbdrag.widgets.pairs import Pair
 from nbdrag.widgets.part_map import PartMap
 from nbdrag.widgets.work import Work
 
+PLACE_AND_START = "Place a handle and its target, then start."
+
 
 @dataclass(frozen=True, eq=False)
 class Listener:
@@ -112,7 +114,7 @@ class State:
         self.live = False
         self.vectors: dict[str, EditVector] = {}
         self.progress: Progress | None = None
-        self.status = Status(level="info", text="Place a handle and its target, then start.")
+        self.status = Status(level="info", text=PLACE_AND_START)
         self.revision = self.mask_version = self.still_version = 0
         self._told = 0  # the revision that listeners know of
         self._resting = AtRest(self._refine)

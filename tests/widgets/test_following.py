@@ -10,6 +10,7 @@ from nbdrag.editing.auto_draggan import auto_drag, auto_drag_batch, masked_pictu
 from nbdrag.editing.latent_predictor import LatentPredictor
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.frames import Picture
+from nbdrag.runtime.turns import generator_lock
 from nbdrag.runtime.wishes import Edit
 from nbdrag.widgets import following
 from nbdrag.widgets.session import Session
@@ -107,14 +108,22 @@ def test_the_newest_wish_wins(following_session: Session, monkeypatch: pytest.Mo
 
     told = following.told
     monkeypatch.setattr(following, "told", slowly)
-    session.hold(NEAR)
+    first = threading.Thread(target=session.hold, args=[NEAR])
+    first.start()
     assert entered.wait(LIMIT)
+    held = session._held
+    others = []
     for x in range(12, 24):
-        session.hold([(8.0, 8.0, float(x), 9.0)])
+        points = ((8.0, 8.0, float(x), 9.0),)
+        others.append(threading.Thread(target=session.hold, args=[points]))
+        others[-1].start()
+        while held.wish.points != points:  # it has said what it wants
+            threading.Event().wait(0.001)
     go_on.set()
-    last = ((8.0, 8.0, 23.0, 9.0),)
-    passes.wait_for(last)
-    assert made == [NEAR, last]
+    for thread in [first, *others]:
+        thread.join(LIMIT)
+    assert made == [NEAR, points]
+    assert [picture.points for picture in passes.pictures] == made
     session.let_go()
 
 
@@ -209,7 +218,8 @@ def test_what_is_let_go_is_shown_no_more(following_session: Session) -> None:
     page = line.page()
     first = page.wait_for(lambda m: m["kind"] == "frame" and m["final"])
     assert page.ask("hold", points=NEAR)[0]["ok"]
-    moving, _ = page.wait_for(lambda m: m["kind"] == "frame" and not m["final"])
+    moving, _ = page.latest("frame")
+    assert not moving["final"]
     assert (moving["points"], moving["step"]) == ([NEAR[0]], None)
     assert page.ask("let_go")[0]["ok"]
     back = page.wait_for(lambda m: m["kind"] == "frame" and m["final"])
@@ -325,12 +335,10 @@ def test_a_pass_that_fails_is_told_and_taken_back(
     following_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = following_session
-    before, told = session.still_version, threading.Event()
+    before = session.still_version
     monkeypatch.setattr(following, "seen", lambda *_: 1 / 0)
-    session.listen(Listener(on_change=lambda: session.status.level == "error" and told.set()))
-    session.hold(NEAR)
-    assert told.wait(LIMIT)
-    assert "division by zero" in session.status.text
+    with pytest.raises(ZeroDivisionError):
+        session.hold(NEAR)
     assert (session._held, session.still_version) == (None, before + 1)
 
 
@@ -346,3 +354,19 @@ def test_a_page_that_comes_up_anew_holds_nothing(following_session: Session) -> 
     again.wait_for(lambda m: m["kind"] == "frame" and m["final"])
     assert following_session._held is None
     line.wire.close()
+
+
+def test_undo_right_after_a_release_takes_the_gesture_and_no_more(
+    following_session: Session,
+) -> None:
+    session = following_session
+    session.sample(4, 0.7)
+    start, steps = session.ws, Steps(session)
+    generator_lock(session.generator).acquire()
+    session.release(NEAR)  # whose first step has to wait
+    undoing = threading.Thread(target=session.undo)
+    undoing.start()
+    undoing.join(LIMIT)
+    generator_lock(session.generator).release()
+    assert not undoing.is_alive()
+    assert (session.running, steps.taken, session.ws.equal(start)) == (False, [], True)

@@ -23,10 +23,9 @@ export function Method({ editor }: { editor: Editor }): JSX.Element | null {
   };
 
   return (
-    <section class="nb-section">
+    <section class="nb-section nb-method">
       <label class="nb-row" title={methods[shown]?.help}>
         <b>Method</b>
-        <span class="nb-space" />
         <select
           data-testid="method"
           disabled={!can}

@@ -45,6 +45,7 @@ export function openSession(model: Model): Session {
   const store = createStore(EMPTY, reduce);
   const { dispatch } = store;
   let revision = 0;
+  let holding = false;
   let painting: { revision: number; stroke: Stroke } | null = null;
 
   const sendDraft = async () => {
@@ -61,9 +62,14 @@ export function openSession(model: Model): Session {
     const { draft } = store.get();
     return draft !== null && draft.held !== undefined ? draft : null;
   };
-  const sendHold = () => {
+  /** One request is under way at a time; when it is answered, the newest place goes. */
+  const sendHold = async () => {
     const draft = held();
-    if (draft !== null) void widget.ask({ kind: "hold", points: toRows(draft.pairs) });
+    if (holding || draft === null) return;
+    holding = true;
+    await widget.ask({ kind: "hold", points: toRows(draft.pairs) });
+    holding = false;
+    if (held() !== null && held() !== draft) sendHoldSoon();
   };
   const sendHoldSoon = throttle(sendHold, DRAG_INTERVAL_MS);
 

@@ -12,15 +12,16 @@ import { Curve } from "./curve";
 import type { Editor } from "./editor";
 import { Method } from "./method";
 import { gap } from "./points";
-import { shownPairs } from "./store";
+import { follows, shownPairs } from "./store";
 
-/** The options worth seeing while their list is folded, of whatever method has them. */
+/** The options worth seeing while their list is folded: the first three that the method has. */
 const FOREMOST = ["refine", "space", "learning_rate", "mask_weight", "strength"];
 
 export function Sidebar({ editor }: { editor: Editor }): JSX.Element {
   const { store, ask } = editor.session;
   const schema = useSelect(store, ({ snapshot }) => snapshot?.schema);
   const values = useSelect(store, ({ snapshot }) => snapshot?.options);
+  const foremost = FOREMOST.filter((name) => schema?.some((o) => o.name === name)).slice(0, 3);
   return (
     <aside class="nb-side">
       <div class="nb-scroll">
@@ -33,7 +34,7 @@ export function Sidebar({ editor }: { editor: Editor }): JSX.Element {
           editor={editor}
           schema={schema}
           values={values}
-          foremost={FOREMOST}
+          foremost={foremost}
           onChange={(options) => ask({ kind: "set_options", options })}
         />
       </div>
@@ -46,6 +47,7 @@ function Points({ editor }: { editor: Editor }): JSX.Element {
   const state = useSelect(session.store, (s) => s);
   const selected = useSelect(view, (v) => v.selected?.index);
   const waiting = useSelect(view, (v) => v.pending !== null);
+  const following = useSelect(session.store, follows);
   const pairs = shownPairs(state);
   const can = isEditable(state) && !isRunning(state);
   return (
@@ -53,7 +55,9 @@ function Points({ editor }: { editor: Editor }): JSX.Element {
       <b>Points</b>
       {pairs.length === 0 && (
         <p class="nb-note">
-          {waiting ? (
+          {following && !waiting ? (
+            "Press on the picture and move: it follows."
+          ) : waiting ? (
             <>
               Now click where <i class="nb-bullet" /> should go.
             </>

@@ -30,24 +30,24 @@ export function Toolbar({ editor }: { editor: Editor }): JSX.Element {
       <ViewGroup editor={editor} />
       <HistoryGroup editor={editor} />
       <ExportGroup editor={editor} />
-      <div class="nb-group nb-go">
+      <div class="nb-group nb-follow">
         <CommandButton
           editor={editor}
           command="toggleFollow"
-          label={possible ? "The picture follows a held point" : "Needs a predictor; see Method"}
+          label={possible ? "Follow a held point" : "Follow: needs a predictor, see Method"}
           pressed={following}
           class="nb-tool nb-word"
         >
           Follow
         </CommandButton>
-        <StartButton
-          editor={editor}
-          command="startStop"
-          label="Start"
-          testid="start"
-          asks={["start", "stop"]}
-        />
       </div>
+      <StartButton
+        editor={editor}
+        command="startStop"
+        label="Start"
+        testid="start"
+        asks={["start", "stop"]}
+      />
     </div>
   );
 }
