@@ -11,7 +11,7 @@ import { createStore, isRunning } from "../shared/store";
 import type { Model } from "../shared/wire";
 import { type Mask, type Stroke, unpackMask } from "./mask";
 import { type Pair, toRows } from "./points";
-import { type EditorState, EMPTY, type Event, isHeld, reduce } from "./store";
+import { type Draft, type EditorState, EMPTY, type Event, isHeld, reduce } from "./store";
 
 /** At most 30 messages a second to the kernel while a point is dragged. */
 const DRAG_INTERVAL_MS = 34;
@@ -63,19 +63,20 @@ export function openSession(model: Model): Session {
     return draft !== null && draft.held !== undefined ? draft : null;
   };
   /** One request is under way at a time; when it is answered, the newest place goes. */
-  const sendHold = async () => {
-    const draft = held();
-    if (holding || draft === null) return;
+  const keepHolding = async () => {
+    if (holding) return;
     holding = true;
-    await widget.ask({ kind: "hold", points: toRows(draft.pairs) });
+    for (let sent: Draft | null = null, draft = held(); draft !== sent; draft = held()) {
+      if (draft === null) break;
+      sent = draft;
+      const asked = widget.ask({ kind: "hold", points: toRows(draft.pairs) });
+      await Promise.all([asked, new Promise((next) => setTimeout(next, DRAG_INTERVAL_MS))]);
+    }
     holding = false;
-    if (held() !== null && held() !== draft) sendHoldSoon();
   };
-  const sendHoldSoon = throttle(sendHold, DRAG_INTERVAL_MS);
 
   const release = async () => {
     const draft = held();
-    sendHoldSoon.cancel();
     releaseSoon.cancel();
     if (draft === null) return;
     const { revision: mine, pairs } = draft;
@@ -116,13 +117,12 @@ export function openSession(model: Model): Session {
         revision += 1;
       }
       dispatch({ kind: "draft", draft: { revision, pairs, held: index } });
-      sendHoldSoon();
+      void keepHolding();
     },
     release,
     releaseSoon,
     letGo() {
       const draft = held();
-      sendHoldSoon.cancel();
       releaseSoon.cancel();
       if (draft === null) return;
       dispatch({ kind: "draft-settled", revision: draft.revision, ok: false });
@@ -150,7 +150,6 @@ export function openSession(model: Model): Session {
     close() {
       sendDraftSoon.cancel();
       sendDraftAtRest.cancel();
-      sendHoldSoon.cancel();
       releaseSoon.cancel();
       widget.close();
     },
