@@ -1,11 +1,11 @@
 """Draw docs/images/drag-editor*.png and others: the widgets in JupyterLab, at work.
 
-    python -m tools.widget_picture [drag] [paint] [batch]
+    python -m tools.widget_picture [drag] [follow] [paint] [batch]
 
 Real ones: a notebook server, a kernel, Chromium and a mouse, as in the tests of the browser. The
-drag's points stand on the corners of the mouth, as the toonfaces reader sees them; what is painted
-is a smile around the mouth that the part map has. What is sent to a batch is a head that was turned
-to the front by its nose.
+drag's points stand on the corners of the mouth, as the toonfaces reader sees them; what is held is
+the middle of the face; what is painted is a smile around the mouth that the part map has. What is
+sent to a batch is a head that was turned to the front by its nose.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.browser.editor import (
     place_pair,
     start_and_watch,
 )
-from tests.browser.lab import kernel_eval, open_notebook, run_all, write_notebook
+from tests.browser.lab import kernel_eval, open_notebook, run_all, wait_in_kernel, write_notebook
 from tests.browser.painter import MAP, choose, paint_with_mouse, painter_on
 from tests.browser.servers import Server, jupyter_server
 
@@ -124,6 +124,20 @@ def drag(page: Page) -> Locator:
     return editor.get_by_label("Drag editor")
 
 
+def follow(page: Page) -> Locator:
+    """Turn a head by its nose, and hold it there."""
+    editor, mouse = editor_on(page), page.mouse
+    mouse.move(*on_page(editor, (66, 76)))
+    mouse.down()
+    for x in range(68, 83, 2):
+        mouse.move(*on_page(editor, (x, 76)))
+    place = editor.get_by_test_id("target-1")
+    expect(place).to_have_attribute("data-x", "82", timeout=WAIT)
+    wait_in_kernel(page, "editor._session._held.wish.points[0][2] == 82")
+    page.wait_for_timeout(500)
+    return editor.get_by_label("Drag editor")
+
+
 def paint(page: Page) -> Locator:
     """Paint the mouth open, let the picture follow, and look at it on the way, brush in hand."""
     painter = painter_on(page)
@@ -163,6 +177,12 @@ WIDGETS: dict[str, tuple[str, str, int, Callable[[Page], Locator]]] = {
         "from nbdrag import DragEditor\neditor = DragEditor(seed=0)\neditor",
         1280,
         drag,
+    ),
+    "follow": (
+        "drag-follow.png",
+        "from nbdrag import DragEditor\neditor = DragEditor(seed=27)\neditor.follow = True\neditor",
+        1280,
+        follow,
     ),
     "paint": (
         "part-painter.png",
