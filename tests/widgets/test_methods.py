@@ -1,5 +1,6 @@
 """The ways to drag: chosen, with options of their own, run, remembered."""
 
+import asyncio
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from nbdrag.widgets.session import Session
 from nbdrag.widgets.work import Work
 from tests.editing.predictors import tiny_predictor
 from tests.widgets.line import Line
-from tests.widgets.watching import PAIRS, SHORT, finish, left_half, state
+from tests.widgets.page import Page
+from tests.widgets.watching import PAIRS, SHORT, Make, finish, left_half, state
 
 HANDLES, TARGETS = [pair[:2] for pair in PAIRS], [pair[2:] for pair in PAIRS]
 FREE = {"max_steps": 4, "learning_rate": 0.02, "patch_radius": 2}
@@ -288,3 +290,39 @@ def test_a_page_chooses(session: Session) -> None:
     (lack,) = {m["missing"] for m in snapshot["drag_methods"] if m["name"].startswith("auto_drag")}
     assert lack in reply["error"]
     line.wire.close()
+
+
+def test_an_editor_says_and_takes_it_all(make: Make, predictor: LatentPredictor) -> None:
+    editor = make(method="free_drag", options=FREE)
+    page = Page(editor)
+    assert (editor.method, editor.options.max_steps, editor.space) == ("free_drag", 4, "w+")
+    assert editor.saved["drag_method"] == "free_drag"
+    assert (editor.predictor, editor.follow) == (None, False)
+    editor.predictor = predictor
+    assert editor.predictor is predictor
+    editor.method, editor.follow = "auto_drag", True
+    assert (page.snapshot["drag_method"], page.snapshot["follow"]) == ("auto_drag", True)
+    assert [option["name"] for option in page.snapshot["schema"]] == ["regularize"]
+    assert {method["missing"] for method in page.snapshot["drag_methods"][:4]} == {None}
+    start = editor.ws
+    editor.hold([[8, 8, 11, 9]])
+    assert editor.ws.equal(start)
+    editor.let_go()
+    editor.release([[8, 8, 11, 9]])
+    asyncio.run(editor.wait())
+    assert [entry.label for entry in editor.history] == ["seed 3", "one pass, 3 steps"]
+    assert editor.saved["drag_method"] == "auto_drag"
+    assert editor.saved["follow"] is True
+    # A page that comes up anew is told.
+    again = Page(editor)
+    again.read = len(again.comm.arrived)
+    again.tell(kind="ready")
+    snapshot, _ = again.wait_for_kind("snapshot")
+    assert (snapshot["drag_method"], snapshot["follow"]) == ("auto_drag", True)
+
+
+def test_a_transformer_has_no_space(make: Make) -> None:
+    editor = make("toonfaces-128", method="layout_drag", options={"strength": 1.5})
+    with pytest.raises(ValueError, match="layout_drag has no spaces to choose from"):
+        _ = editor.space
+    assert editor.predictor is not None

@@ -12,7 +12,7 @@ import { clampToImage, distance, isInside, type Point } from "../shared/viewport
 import type { Editor } from "./editor";
 import type { MaskTool } from "./mask";
 import { hitTest, withPoint } from "./points";
-import { follows, shownPairs } from "./store";
+import { follows, isHeld, shownPairs } from "./store";
 
 /** What a tool turns into when it is to take away. */
 const ERASING = { brush: "eraser", eraser: "eraser", lasso: "lasso_eraser" } as const;
@@ -84,6 +84,8 @@ function follow(editor: Editor, pressed: Point, reach: number): Gesture | null {
   let leads = false;
   return {
     move(at) {
+      // Something else was done meanwhile, and has put an end to it.
+      if (leads && !isHeld(session.store.get())) return;
       leads ||= distance(at, pressed) > reach / 4;
       if (!leads) return;
       const target = clampToImage([x + at[0] - pressed[0], y + at[1] - pressed[1]], imageSize());

@@ -7,10 +7,13 @@ import { isEditable, isRunning } from "../shared/store";
 import type { Point } from "../shared/viewport";
 import type { Editor } from "./editor";
 import { nudged, withPoint } from "./points";
-import { follows, isHeld, shownPairs } from "./store";
+import { type Draft, follows, isHeld, shownPairs } from "./store";
 
 export function ownKeys(editor: Editor): OwnKeys {
   const { view, session } = editor;
+
+  /** What the keys hold, as they left it. */
+  let led: Draft | null = null;
 
   const nudge = (by: Point) => {
     const { store } = session;
@@ -38,6 +41,7 @@ export function ownKeys(editor: Editor): OwnKeys {
     if (!isHeld({ draft })) pairs = withPoint(pairs, { index, role: "target" }, from);
     pairs = nudged(pairs, { index, role: "target" }, by, editor.imageSize());
     session.hold(pairs, index);
+    led = session.store.get().draft;
     session.releaseSoon();
     const target = pairs[index]?.target;
     if (target) scrollTo(editor, target);
@@ -45,7 +49,7 @@ export function ownKeys(editor: Editor): OwnKeys {
 
   return {
     anywhere(event) {
-      if (!isHeld(session.store.get())) return false;
+      if (led === null || session.store.get().draft !== led) return false;
       if (event.key === "Escape") session.letGo();
       else if (event.key === "Enter") session.release();
       else return false;

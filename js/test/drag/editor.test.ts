@@ -431,12 +431,24 @@ describe("in follow mode", () => {
     hand("move", [50, 40]);
     await settle();
     end();
-    hand("up", [50, 40]);
+    hand("move", [52, 40]);
+    hand("up", [52, 40]);
     await settle();
     expect(kinds().slice(-1)).toEqual(["let_go"]);
     expect(kernel.all("let_go")).toHaveLength(1);
     expect(kernel.all("release")).toEqual([]);
     expect(rows()).toEqual([[40, 40, 60, 40]]);
+  });
+
+  it("what is done meanwhile ends the gesture", async () => {
+    hand("down", [40, 40]);
+    hand("move", [50, 40]);
+    press(root, "y");
+    hand("move", [60, 40]);
+    hand("up", [60, 40]);
+    await settle();
+    expect(kinds()).toEqual(["hold", "release", "get_code"]);
+    expect(kernel.last("release")?.points).toEqual([[40, 40, 50, 40]]);
   });
 
   it("a finger does what a mouse does", async () => {
