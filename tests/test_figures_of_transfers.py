@@ -43,6 +43,12 @@ def test_every_factor_has_a_column_and_its_own_unit() -> None:
     assert "| dragged one by one | 0.25 | 250 | 1,000 |" in page
 
 
+def test_other_examples_are_told_of_where_there_are_any() -> None:
+    others = {"examples": 10, "portraits": 60, "random": 12, "with strength": 4.32, "d = 0": 2.88}
+    page = "\n".join(transfers({**HEAD, "factors": {"yaw": {**YAW, "other examples": others}}}))
+    assert "off by 12.0: 4.3 with the example's own plane, 2.9 with d = 0." in page
+
+
 def test_landmarks() -> None:
     row = {"distance": 1.234, "fid": 5.678, "annotations of ten": 10}
     parts = {"landmarks": {"repeats": 30, "points": 6, "ways": {"dragged": row}}}

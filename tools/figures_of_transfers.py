@@ -48,6 +48,8 @@ def transfers(figures: Figures) -> Iterator[str]:
             )
             + " The last three rows are of the first 200 portraits."
         )
+        if "other examples" in (yaw := factors.get("yaw", {})):
+            yield dependence(yaw["other examples"])
         yield table(
             ["R² with the distance", *factors],
             [[way, *(cell(row, "r2", way) for row in factors.values())] for way in NORMALS],
@@ -68,6 +70,15 @@ def cell(row: Figures, part: str, name: str) -> str:
     if value is None:
         return ""
     return f"{value:.2f}" if part == "r2" or row["unit"] == "degrees" else f"{value:.3f}"
+
+
+def dependence(row: Mapping[str, float]) -> str:
+    """How much depends on the one example."""
+    return (
+        f"How much depends on the example: means of {row['examples']} others, on "
+        f"{row['portraits']} portraits whose yaw is off by {row['random']:.1f}: "
+        f"{row['with strength']:.1f} with the example's own plane, {row['d = 0']:.1f} with d = 0."
+    )
 
 
 def costs(row: Figures) -> Iterator[str]:
