@@ -52,6 +52,30 @@ describe.each(["jupyterlab", "colab", "marimo"] as const)("in %s", (name) => {
     expect(root.dataset.settled).toBe("true");
   });
 
+  it("gets a file whole, whatever kind of buffers the host hands over", async () => {
+    const root = await open(traits);
+    await wait(answer);
+    const file = Uint8Array.from({ length: 300 }, (_, i) => i % 256);
+    const blobs: Blob[] = [];
+    vi.spyOn(URL, "createObjectURL").mockImplementation((blob) => {
+      blobs.push(blob as Blob);
+      return "blob:1";
+    });
+    vi.spyOn(HTMLAnchorElement.prototype, "click").mockReturnValue(undefined);
+    kernel.holding = (message) => message.kind === "fetch";
+    kernel.change({ written: { number: 1, name: "table.csv", size: file.length } });
+    await wait(answer);
+    part(root, "download").click();
+    await wait(answer);
+    const [asked] = kernel.held;
+    if (asked?.kind !== "fetch") throw new Error("nothing was asked for");
+    kernel.say({ kind: "reply", id: asked.id, ok: true, error: null }, file);
+    await wait(answer);
+    const saved = await blobs.at(-1)?.arrayBuffer();
+    expect(Buffer.from(saved ?? []).equals(Buffer.from(file))).toBe(true);
+    vi.restoreAllMocks();
+  });
+
   it("says that the kernel is gone, and comes back with a new one", async () => {
     const root = await open(traits);
     await wait(answer);
