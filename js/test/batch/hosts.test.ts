@@ -72,7 +72,7 @@ describe.each(["jupyterlab", "colab", "marimo"] as const)("in %s", (name) => {
     kernel.say({ kind: "reply", id: asked.id, ok: true, error: null }, file);
     await wait(answer);
     const saved = await blobs.at(-1)?.arrayBuffer();
-    expect(Buffer.from(saved ?? []).equals(Buffer.from(file))).toBe(true);
+    expect(Buffer.from(saved ?? new ArrayBuffer(0)).equals(Buffer.from(file))).toBe(true);
     vi.restoreAllMocks();
   });
 
