@@ -81,20 +81,26 @@ class Method:
         Those that `edit` goes by.
     weights : path or None
         What it was trained to, besides the generator.
-    blends : bool
-        Whether its picture is the first one outside the mask.
+    mask : str
+        "heeded" by the edit; "blended", so that the picture is the first one outside; or "none".
     """
 
     edit: Edit
     options: Options | None = None
     weights: Path | None = None
-    blends: bool = False
+    mask: str = "heeded"
 
     def settings(self, generator: Generator) -> Row:
         """What its figures depend on."""
         weights = None if self.weights is None else digest(self.weights)
         options = None if self.options is None else vars(self.options)
-        return {"generator": generator.content_hash, "options": options, "weights": weights}
+        found = {"generator": generator.content_hash, "options": options, "weights": weights}
+        return found if self.mask == "heeded" else {**found, "mask": self.mask}
+
+    def steps(self, generator: Generator, case: Case) -> Iterator[DragStep]:
+        """Do it."""
+        mask = None if self.mask == "none" else case.mask
+        return self.edit(generator, case.ws, case.handles, case.targets, mask)
 
 
 @functools.cache
@@ -124,9 +130,10 @@ def methods(generator: Generator) -> dict[str, Method]:
     if predictor.is_file():
         unregularized = usual.updated({"regularize": False})
         found["Auto, no regularizer"] = Method(
-            partial(auto_drag, options=unregularized), unregularized, predictor, blends=True
+            partial(auto_drag, options=unregularized), unregularized, predictor, "none"
         )
-        found["Auto"] = Method(partial(auto_drag, options=usual), usual, predictor, blends=True)
+        for name, mask in (("Auto", "none"), ("Auto, blended", "blended")):
+            found[name] = Method(partial(auto_drag, options=usual), usual, predictor, mask)
         for steps in REFINED:
             refined = usual.updated({"refine": steps})
             edit = partial(auto_drag, options=refined)
@@ -142,7 +149,7 @@ def predicted(generator: Generator, path: Path) -> tuple[str, Method, Row]:
     edit = partial(auto_drag, options=options, predictor=predictor)
     name = f"n = {predictor.config.steps}" + ("" if regularize else ", no regularizer")
     how = {"training_steps": training["steps"], "minutes": training["minutes"]}
-    return name, Method(edit, options, path, blends=True), how
+    return name, Method(edit, options, path, "none"), how
 
 
 def stay(
@@ -203,7 +210,7 @@ def decay(method: Method, generator: Generator, reader: Reader) -> Measure:
         case = landmark_case(generator, reader, seed, 1)
         begin = mean_distance(case.handles, case.targets)
         times, left, seconds = [], [], 0.0
-        edit = method.edit(generator, case.ws, case.handles, case.targets, case.mask)
+        edit = method.steps(generator, case)
         while True:
             began = time.process_time()
             step = next(edit, None)
@@ -225,10 +232,10 @@ Measure = Callable[[int], Row]
 def run(method: Method, generator: Generator, case: Case) -> tuple[DragStep, Tensor, float]:
     """The last step of an edit, its picture [1, 3, H, W], and the seconds that it took a thread."""
     began = time.process_time()
-    *_, last = method.edit(generator, case.ws, case.handles, case.targets, case.mask)
+    *_, last = method.steps(generator, case)
     seconds = time.process_time() - began
     with torch.no_grad():
-        if method.blends and case.mask is not None:
+        if method.mask == "blended" and case.mask is not None:
             image = masked_picture(generator, last.ws, case.ws, case.mask)[None]
         else:
             image = generator.synthesis(last.ws[None]).image

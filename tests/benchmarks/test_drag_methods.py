@@ -160,6 +160,28 @@ def test_a_predictor_is_used_as_it_was_trained(generator, tmp_path: Path) -> Non
         assert last.index % 2 == 0
 
 
+def test_masks_are_heeded_blended_or_kept_back(generator, reader) -> None:
+    case = landmark_case(generator, reader, 2, 1)
+    given: list[torch.Tensor | None] = []
+
+    def elsewhere(generator, ws, handles, targets, mask):
+        given.append(mask)
+        return stay(generator, ws + 0.1, handles, targets, mask)
+
+    pictures = {
+        mask: run(Method(elsewhere, mask=mask), generator, case)[1]
+        for mask in ("heeded", "blended", "none")
+    }
+    assert [mask is None for mask in given] == [False, False, True]
+    assert torch.equal(pictures["heeded"], pictures["none"])
+    outside = (pictures["blended"] - case.image)[..., ~case.mask].abs()
+    assert outside.max() < 1e-4
+    assert (pictures["blended"] - case.image)[..., case.mask].abs().mean() > 0.01
+    settings = [Method(stay, mask=mask).settings(generator) for mask in pictures]
+    assert "mask" not in settings[0]  # so that rows measured before there was a choice are good
+    assert settings[1] != settings[2]
+
+
 def test_no_edit_leaves_all_as_it_is(generator, reader) -> None:
     case = landmark_case(generator, reader, 1, 5)
     last, image, _ = run(Method(stay), generator, case)
