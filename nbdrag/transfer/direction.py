@@ -91,7 +91,7 @@ class EditDirection(EditVector):
         if abs(length - 1) > ROUNDING:
             object.__setattr__(self, "normal", (self.normal.double() / length).to(kept))
         astray = (self.delta.double() - self.alpha * self.normal.double()).norm()
-        if astray > PARALLEL * self.delta.double().norm():
+        if astray > max(PARALLEL * self.delta.double().norm().item(), SHORTEST):
             raise ValueError("delta is no multiple of normal; expected the example's own edit.")
 
     @staticmethod
