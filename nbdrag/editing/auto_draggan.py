@@ -328,4 +328,6 @@ def fitting_predictor(generator: Generator, predictor: LatentPredictor | None) -
         )
     else:
         check_predictor(predictor, generator)
-    return predictor.to(generator.w_avg.device)
+    device = generator.w_avg.device
+    # Asking costs nothing; moving what is there already would cost as much as a layer.
+    return predictor if predictor.w_mean.device == device else predictor.to(device)
