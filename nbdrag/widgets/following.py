@@ -210,7 +210,7 @@ class Following(Sliding):
             super()._settle()
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def told(held: Held, wish: Wanted, options: AutoDragOptions) -> Tensor:
     """Latent of one pass [num_ws, w_dim]; as `nbdrag.auto_drag` would tell it."""
     generator, predictor = held.work.generator, held.predictor
