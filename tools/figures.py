@@ -42,6 +42,7 @@ def page() -> str:
         *smiling(read("benchmarks/editgan.json")),
         *speed(read("benchmarks/speed.json"), read("benchmarks/browser.json")),
         *slider(read("benchmarks/browser.json")),
+        *follow(read("benchmarks/browser.json")),
         *transfers(read("benchmarks/transfer.json")),
         *previews(read("benchmarks/preview.json")),
         *drag_step(read("benchmarks/drag.json"), read("benchmarks/drag_ablation.json")),
@@ -245,7 +246,37 @@ def slider(browser: Figures) -> Iterator[str]:
         f"Chromium, {figures['moves']} moves, each after a rest; {browser['machine']}, on which "
         f"{figures['load']:g} processes on average wanted to run."
     )
-    yield table(
+    yield milliseconds(figures)
+    yield (
+        f"While the slider moves with every frame, {figures['pictures_per_second']:g} pictures a "
+        "second come."
+    )
+    yield f"`{browser['command']} slider`"
+
+
+def follow(browser: Figures) -> Iterator[str]:
+    """How long the picture takes that follows a hand, and where the time goes."""
+    figures = browser["follow"]
+    lag = figures["while_it_moves"]["hand_to_picture_ms"]
+    yield "## A picture that follows the hand, on the page"
+    yield (
+        "From the event that the pointer has moved, a handle in its hold, to the picture of [one "
+        "pass](auto-draggan.md#in-the-editor) on the canvas, in JupyterLab and Chromium, "
+        f"{figures['moves']} moves, each after a rest; {browser['machine']}, on which "
+        f"{figures['load']:g} processes on average wanted to run."
+    )
+    yield milliseconds(figures)
+    yield (
+        f"While the pointer moves with every frame, {figures['pictures_per_second']:g} pictures a "
+        f"second come, and lag behind it by {lag['median']:g} ms in the median, by less than "
+        f"{lag['p95']:g} ms in 95 of 100."
+    )
+    yield f"`{browser['command']} follow`"
+
+
+def milliseconds(figures: Figures) -> str:
+    """A table of all that took so many."""
+    return table(
         ["milliseconds", "least", "median", "95 of 100 below"],
         [
             [name.removesuffix("_ms").replace("_", " "), *(f"{ms:g}" for ms in row.values())]
@@ -253,11 +284,6 @@ def slider(browser: Figures) -> Iterator[str]:
             if name.endswith("_ms")
         ],
     )
-    yield (
-        f"While the slider moves with every frame, {figures['pictures_per_second']:g} pictures a "
-        "second come."
-    )
-    yield f"`{browser['command']} slider`"
 
 
 def previews(figures: Figures) -> Iterator[str]:
