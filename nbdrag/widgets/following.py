@@ -103,8 +103,9 @@ class Following(Sliding):
                 self._move()
                 with self._changing():
                     work.follows = follow
-                    text = "Take hold of the picture and move." if follow else PLACE_AND_START
-                    self.status = Status(level="info", text=text)
+                    if not self.running:
+                        text = "Take hold of the picture and move." if follow else PLACE_AND_START
+                        self.status = Status(level="info", text=text)
                 self._settle()
 
     def hold(self, points: ArrayLike) -> None:
