@@ -65,6 +65,8 @@ function beginWhileRunning(editor: Editor, at: Point, reach: number): Gesture | 
 /** Takes hold of a point, or of what lies where there is none, and leads it. */
 function follow(editor: Editor, pressed: Point, reach: number): Gesture | null {
   const { session, view, imageSize } = editor;
+  // An edit has begun, and nobody knows yet where it leads the handles.
+  if (isRunning(session.store.get()) && session.store.get().frame === null) return null;
   // What the keys held is an edit now.
   session.release();
   const pairs = shownPairs(session.store.get());

@@ -521,6 +521,17 @@ describe("in follow mode", () => {
     expect(kernel.last("release")?.points).toEqual([[59, 40, 70, 40]]);
   });
 
+  it("where a handle is by now must be known before it is held", async () => {
+    kernel.change({ running: true, method: "auto_drag" });
+    await settle();
+    drag(stage, [
+      [40, 40],
+      [50, 40],
+    ]);
+    await settle();
+    expect(kinds()).toEqual([]);
+  });
+
   it("another generator takes the picture from under the hand", async () => {
     hand("down", [40, 40]);
     hand("move", [50, 40]);
