@@ -66,11 +66,11 @@ class TrainingOptions:
         return cls(
             regularizer_steps=800,
             regularizer_rate=2e-3,
-            steps=9000,
+            steps=5000,
             rate=1e-3,
             least_rate=1e-5,
             joint_rate=1e-4,
-            delta=20.0,
+            delta=8.0,
             pictures=8,
             drags=8,
         )
