@@ -14,9 +14,10 @@ def ways_to_drag(figures: Figures) -> Iterator[str]:
     """All tables that have been measured."""
     yield "## Ways to drag, beside one another"
     yield (
-        "The [ways to drag](methods.md) on the same portraits, with the same handles, targets and "
-        f"masks. Optimisers stop after {figures['step_limit']} steps; *Auto + 4 steps* are the "
-        "prediction and up to so many steps of DragGAN. Seconds are one thread's processor time. "
+        "The [ways to drag](methods.md#measuring-them) on the same portraits, handles and targets "
+        f"alike. Optimisers stop after {figures['step_limit']} steps; *Auto + 4 steps* are "
+        "the prediction and up to so many steps of DragGAN. *Auto* alone is given no mask, *Auto, "
+        "blended* is the first picture outside it. Seconds are one thread's processor time. "
         f"`{figures['command']}`"
     )
     sections = {
