@@ -40,7 +40,7 @@ def speed_plot(speed: Mapping[str, Any], path: Path) -> None:
     for axes, (kind, label) in zip(figure.subplots(1, 2), labels.items(), strict=True):
         for way, seconds in speed[kind]["seconds"].items():
             axes.plot(speed[kind]["values"], seconds, marker="o", label=way)
-        axes.set(xlabel=label, ylabel="seconds of one thread", yscale="log")
+        axes.set(xlabel=label, ylabel="seconds of one thread", ylim=(0, None))
     axes.legend(frameon=False, fontsize="small")
     figure.savefig(path, dpi=DOTS)
 

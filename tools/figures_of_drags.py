@@ -169,7 +169,7 @@ def speed(tables: Figures) -> Iterator[str]:
     for kind, label in (("pairs", "pairs"), ("resolution", "px")):
         values = tables[kind]["values"]
         yield table(
-            ["", *(f"{value} {label}" for value in values)],
+            ["", *(f"{value} {label}".removesuffix("s" * (value == 1)) for value in values)],
             [
                 [way, *(f"{seconds:.3g}" for seconds in row)]
                 for way, row in tables[kind]["seconds"].items()
