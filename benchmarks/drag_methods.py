@@ -326,7 +326,11 @@ class Tables:
 
     def decay(self) -> Row:
         make = partial(decay, generator=self.generator, reader=self.reader)
-        ways = {name: method for name, method in self.methods.items() if name != "no edit"}
+        ways = {
+            name: method
+            for name, method in self.methods.items()
+            if name != "no edit" and method.mask != "blended"  # latents' own pictures are read
+        }
         rows = self.rows("decay", ways, make)
         return {
             "seconds": [round(moment, 4) for moment in GRID],
