@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000, help="portraits for yaw")
     parser.add_argument("--others", type=int, default=200, help="portraits for other factors")
     parser.add_argument("--examples", type=int, default=3, help="portraits edited, for each factor")
-    parser.add_argument("--repeats", type=int, default=30, help="of Table 1, ten portraits each")
+    parser.add_argument("--repeats", type=int, default=37, help="of Table 1, ten portraits each")
     parser.add_argument("--only", nargs="*", help="make these parts, and keep the others")
     parser.add_argument("--work", type=Path, default=Path("runs/transfer"))
     parser.add_argument("--images-to", type=Path, default=Path("docs/images"))
@@ -374,7 +374,7 @@ def landmarks(judge: Judge, repeats: int, work: Path) -> dict[str, Any]:
         before = torch.cat([seen["no edit"] for seen in features])
         table[way] = {
             "distance": round(distances.mean().item(), 3),
-            "fid": round(frechet_distance(after, before), 3),
+            "fid": abs(round(frechet_distance(after, before), 3)),  # rounding may leave -0
             "annotations of ten": {"no edit": 0, "dragged": 10, "transferred": 1}[way],
         }
     return {"repeats": repeats, "points": len(FACE), "ways": table}
