@@ -89,7 +89,7 @@ def reconstruction(ways: Figures) -> Iterator[str]:
 def ablation(ways: Figures) -> Iterator[str]:
     yield (
         "**Without its parts** (Table 3 of Auto DragGAN, the end of its Table 1): predictors of n "
-        "latents, and one trained without the regularizer. All of these were trained alike from "
+        "latents, trained with the regularizer or without. All of these were trained alike from "
         "the start, for fewer steps than the packaged one, so that they compare with each other."
     )
     yield table(
