@@ -7,8 +7,9 @@
 With another generator a person would sit down and paint sixteen part maps. Here the labeller does
 that, a network trained on renders; it labels what the generator drew, artefacts and all. Which
 sixteen is chosen as that person would: many are looked at, and those taken that show most of what
-is rarely seen, such as ears. Half are samples and half are renders that were embedded, since
-latents that projection or an edit finds lie elsewhere than random ones, and make other features.
+is rarely seen, such as ears. All of them are the generator's versions of renders that were embedded,
+since latents that projection or an edit finds lie elsewhere than random ones, and make other
+features; and a segmenter that learnt from those is as right about random ones.
 
 The segmenter is then compared with the labeller, on samples that it wasn't trained on, and with
 the truth, which renders come with: others than those it was trained on are embedded, and the labels
@@ -44,34 +45,19 @@ from nbdrag.toonfaces.labeller import load_labeller
 from nbdrag.training.examples import Examples, write_examples
 
 PARTS = tuple(Part(*pair) for pair in toonfaces.PART_COLOURS.items())
-EXAMPLES_SEED, HELD_OUT_SEED, RENDERS_SEED, EMBEDDED_SEED = 0, 1_000_000, 2_000_000, 3_000_000
-CANDIDATES = 64  # samples, and as many renders, that the examples are chosen from
+HELD_OUT_SEED, RENDERS_SEED, EXAMPLES_SEED = 1_000_000, 2_000_000, 3_000_000
+CANDIDATES = 64  # renders that the examples are chosen from
 EMBEDDING = ProjectOptions(max_steps=1000)
 BATCH = 16
 
 
 @torch.no_grad()
 def draw(generator: Generator, count: int, work: Path, candidates: int = CANDIDATES) -> Examples:
-    """Make pictures and label them: half are samples, the others embedded renders."""
-    label = load_labeller().labels
-    mixed = mixtures(generator, candidates)
-    pictures = torch.cat([generator.synthesis(w[None]).image for w in mixed])
-    mixed = mixed[telling(label(pictures.clamp(-1, 1)), count - count // 2)]
-    rendered = render(generator, candidates, EMBEDDED_SEED)
-    chosen = rendered.image[telling(rendered.labels, count // 2)]
-    ws = torch.cat([mixed, embedded(generator, chosen, work)])
+    """Have the generator make pictures like some renders, and label what it made."""
+    rendered = render(generator, candidates, EXAMPLES_SEED)
+    ws = embedded(generator, rendered.image[telling(rendered.labels, count)], work)
     pictures = torch.cat([generator.synthesis(w[None]).image for w in ws])
-    return Examples(ws, label(pictures.clamp(-1, 1)), PARTS)
-
-
-def mixtures(generator: Generator, count: int) -> Tensor:
-    """Latents that mix the styles of two samples at random, row by row.
-
-    Editing leaves W for W+, and there the segmenter has to know its way, too.
-    """
-    one, other = samples(generator, 2 * count, EXAMPLES_SEED, 1.0).chunk(2)
-    rng = torch.Generator().manual_seed(EXAMPLES_SEED)
-    return torch.where(torch.rand(*one.shape[:2], 1, generator=rng) < 0.5, one, other)
+    return Examples(ws, load_labeller().labels(pictures.clamp(-1, 1)), PARTS)
 
 
 def telling(labels: Tensor, count: int) -> list[int]:

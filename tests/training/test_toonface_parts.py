@@ -10,14 +10,12 @@ from nbdrag.projection.optimize import ProjectOptions
 from nbdrag.toonfaces.labeller import load_labeller
 from nbdrag.training import toonface_parts
 from nbdrag.training.toonface_parts import (
-    EMBEDDED_SEED,
     EXAMPLES_SEED,
     HELD_OUT_SEED,
     PARTS,
     draw,
     embedded,
     ious,
-    mixtures,
     render,
     samples,
     sheet,
@@ -30,36 +28,25 @@ def generator() -> Generator:
     return load_generator("toonfaces-128")
 
 
-def test_examples_are_samples_and_embedded_renders_with_their_parts(
-    generator, tmp_path, monkeypatch
-):
+def test_examples_are_embedded_renders_with_their_parts(generator, tmp_path, monkeypatch):
     monkeypatch.setattr(toonface_parts, "EMBEDDING", ProjectOptions(max_steps=2, candidates=2))
-    examples = draw(generator, 3, tmp_path, candidates=4)
+    examples = draw(generator, 2, tmp_path, candidates=4)
     assert examples.parts == PARTS
-    assert examples.labels.shape == (3, 128, 128)
-    pool = mixtures(generator, 4)
-    assert all((pool == ws).flatten(1).all(1).any() for ws in examples.ws[:2])
-    (path,) = tmp_path.iterdir()
-    assert torch.equal(torch.load(path), examples.ws[2])
-    picture = generator.synthesis(examples.ws[2:]).image.clamp(-1, 1)
-    assert torch.equal(load_labeller().labels(picture)[0], examples.labels[2])
+    assert examples.labels.shape == (2, 128, 128)
+    rendered = render(generator, 4, EXAMPLES_SEED)
+    chosen = rendered.image[telling(rendered.labels, 2)]
+    assert torch.equal(embedded(generator, chosen, tmp_path), examples.ws)
+    assert len([*tmp_path.iterdir()]) == 2
+    picture = generator.synthesis(examples.ws[1:]).image.clamp(-1, 1)
+    assert torch.equal(load_labeller().labels(picture)[0], examples.labels[1])
 
 
 def test_what_was_embedded_is_not_embedded_again(generator, tmp_path, monkeypatch):
     monkeypatch.setattr(toonface_parts, "EMBEDDING", ProjectOptions(max_steps=1, candidates=1))
-    pictures = render(generator, 1, EMBEDDED_SEED).image
+    pictures = render(generator, 1, EXAMPLES_SEED).image
     first = embedded(generator, pictures, tmp_path)
     monkeypatch.setattr(toonface_parts, "project", None)
     assert torch.equal(embedded(generator, pictures, tmp_path), first)
-
-
-def test_mixtures_take_every_row_of_one_of_two_samples(generator):
-    sources = samples(generator, 6, EXAMPLES_SEED, 1.0)
-    for i, ws in enumerate(mixtures(generator, 3)):
-        from_one, from_other = ((ws == sources[j]).all(1) for j in (i, i + 3))
-        assert (from_one ^ from_other).all()
-        assert from_one.any()
-        assert from_other.any()
 
 
 def test_chosen_are_the_maps_that_show_rare_parts():
