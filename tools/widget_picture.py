@@ -29,7 +29,7 @@ from tests.browser.editor import (
     place_pair,
     start_and_watch,
 )
-from tests.browser.lab import kernel_eval, open_notebook, run_all, wait_in_kernel, write_notebook
+from tests.browser.lab import kernel_eval, open_notebook, run_all, write_notebook
 from tests.browser.painter import MAP, choose, paint_with_mouse, painter_on
 from tests.browser.servers import Server, jupyter_server
 
@@ -127,14 +127,17 @@ def drag(page: Page) -> Locator:
 def follow(page: Page) -> Locator:
     """Turn a head by its nose, and hold it there."""
     editor, mouse = editor_on(page), page.mouse
+    canvas = editor.get_by_test_id("canvas").element_handle()
     mouse.move(*on_page(editor, (66, 76)))
     mouse.down()
     for x in range(68, 83, 2):
+        before = canvas.evaluate("canvas => canvas.toDataURL()")
         mouse.move(*on_page(editor, (x, 76)))
-    place = editor.get_by_test_id("target-1")
-    expect(place).to_have_attribute("data-x", "82", timeout=WAIT)
-    wait_in_kernel(page, "editor._session._held.wish.points[0][2] == 82")
-    page.wait_for_timeout(500)
+        page.wait_for_function(
+            "([canvas, before]) => canvas.toDataURL() !== before",
+            arg=[canvas, before],
+            timeout=WAIT,
+        )
     return editor.get_by_label("Drag editor")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
@@ -134,16 +134,20 @@ class Edit:
     ws: Tensor
 
 
+Begin: TypeAlias = Callable[[Generator, Tensor, Wish, LatentPredictor | None], Iterator[Step]]
+"""Begins a wish from a latent; the predictor is for the one method that has a use for it."""
+
+
 @dataclass(frozen=True)
 class Method:
     """How wishes for an editing method are checked and begun.
 
-    `begin` gets the predictor, too, which only one method has a use for. `label` says in a word or
-    two what was done; `needs` names what a wish for it can't be without, besides options.
+    `label` says in a word or two what was done; `needs` names what a wish for it can't be without,
+    besides options.
     """
 
     options: type[Options]
-    begin: Callable[[Generator, Tensor, Wish, LatentPredictor | None], Iterator[Step]]
+    begin: Begin
     label: str
     needs: tuple[str, ...] = ()
 
@@ -156,20 +160,15 @@ class Method:
                 raise ValueError(f"{wish.method} needs {name}, and there are none.")
 
 
-def begin_drag(
-    generator: Generator, ws: Tensor, wish: Wish, _: LatentPredictor | None = None
-) -> Iterator[Step]:
-    """Begin `nbdrag.drag` as wished."""
-    options = DragOptions.from_dict(wish.options)
-    return drag(generator, ws, *_ends(wish), wish.mask, options)
+def pulling(drag: Callable[..., Iterator[Step]], options: type[Options]) -> Begin:
+    """How a method is begun that needs handles, targets and options, and perhaps a mask."""
 
+    def begin(
+        generator: Generator, ws: Tensor, wish: Wish, _: LatentPredictor | None = None
+    ) -> Iterator[Step]:
+        return drag(generator, ws, *_ends(wish), wish.mask, options.from_dict(wish.options))
 
-def begin_free_drag(
-    generator: Generator, ws: Tensor, wish: Wish, _: LatentPredictor | None = None
-) -> Iterator[Step]:
-    """Begin `nbdrag.free_drag` as wished."""
-    options = FreeDragOptions.from_dict(wish.options)
-    return free_drag(generator, ws, *_ends(wish), wish.mask, options)
+    return begin
 
 
 def begin_auto_drag(
@@ -185,14 +184,6 @@ def begin_auto_drag(
     own = predictor if wish.predictor else None
     options = AutoDragOptions.from_dict(wish.options)
     return auto_drag(generator, ws, *_ends(wish), wish.mask, options, predictor=own)
-
-
-def begin_layout_drag(
-    generator: Generator, ws: Tensor, wish: Wish, _: LatentPredictor | None = None
-) -> Iterator[Step]:
-    """Begin `nbdrag.layout_drag` as wished."""
-    options = LayoutDragOptions.from_dict(wish.options)
-    return layout_drag(generator, ws, *_ends(wish), wish.mask, options)
 
 
 def begin_paint(
@@ -229,13 +220,13 @@ def _ends(wish: Wish) -> tuple[list[tuple[float, float]], list[tuple[float, floa
 
 
 METHODS = {
-    "drag": Method(DragOptions, begin_drag, "drag"),
+    "drag": Method(DragOptions, pulling(drag, DragOptions), "drag"),
     "paint": Method(PaintOptions, begin_paint, "paint", needs=("labels", "edited")),
     "slide": Method(Options, begin_slide, "slide", needs=("vectors",)),
     "refine": Method(PaintOptions, begin_refine, "refine", needs=("vectors",)),
-    "free_drag": Method(FreeDragOptions, begin_free_drag, "FreeDrag"),
+    "free_drag": Method(FreeDragOptions, pulling(free_drag, FreeDragOptions), "FreeDrag"),
     "auto_drag": Method(AutoDragOptions, begin_auto_drag, "one pass"),
-    "layout_drag": Method(LayoutDragOptions, begin_layout_drag, "layout"),
+    "layout_drag": Method(LayoutDragOptions, pulling(layout_drag, LayoutDragOptions), "layout"),
 }
 """Editing methods by name. A new one joins here, and in `nbdrag.runtime.script.CODE`."""
 
