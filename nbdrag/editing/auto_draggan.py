@@ -62,8 +62,13 @@ class AutoDragOptions(DragOptions):
 
     @classmethod
     def for_generator(cls, generator: Generator) -> AutoDragOptions:
-        """Options that suit `generator`: what DragGAN's would be, without refinement."""
-        return cls(**vars(DragOptions.for_generator(generator)))
+        """Options that suit `generator`: DragGAN's, but for the learning rate; no refinement.
+
+        That is twice DragGAN's. A prediction ends close by, so that a few steps are to do, and no
+        handle can get lost on the way.
+        """
+        suited = DragOptions.for_generator(generator)
+        return cls(**{**vars(suited), "learning_rate": min(1.0, 2 * suited.learning_rate)})
 
 
 def auto_drag(

@@ -17,7 +17,9 @@ drawn first, and the one whose small picture, a preview by an early block, is ne
 *Where it may go.* One w for all layers, W, is tight; a row for each, W+, reaches nearly any
 picture, even one that resembles no face, and there neither edits nor part labels mean anything. So
 rows may part, but what they cost rises with their distance from the mean, in units of how w is
-distributed: each principal direction of w counts by its deviation.
+distributed: each principal direction of w counts by its deviation. And at first they move as one,
+in W. Rows that part at once may settle on a wrong layout which later rows then paint over: long
+hair to the eye, and short hair to the features of all blocks but the last.
 
 References
 ----------
@@ -70,6 +72,9 @@ class ProjectOptions(Options):
         10.0,
         1e-3,
         "Of the mean squared distance of ws from the mean of w, in deviations.",
+    )
+    together: float = number(
+        0.3, "rows together", 0.0, 1.0, 0.1, "For this share of the steps all rows move as one."
     )
     candidates: int = number(128, "candidates", 1, 10_000, 32, "Latents to choose the start from.")
     seed: int = number(0, "seed", 0, 2**31 - 1, 1, "Of the candidates.")
@@ -158,6 +163,8 @@ def _iterate(
         with gradients():
             adam.learning_rate = options.learning_rate * falling(index / options.max_steps)
             (gradient,) = torch.autograd.grad(loss, ws)
+            if index <= options.together * options.max_steps:
+                gradient = gradient.mean(0, keepdim=True).expand_as(gradient)
             ws = (ws - adam.step(gradient)).detach().requires_grad_()
             loss, made = evaluate(ws)
             if not loss.isfinite():

@@ -43,6 +43,15 @@ def test_finds_a_picture_that_the_generator_made(generator, image):
     torch.testing.assert_close(made, last.image, rtol=1e-3, atol=1e-3)
 
 
+def test_rows_move_as_one_at_first(generator, image):
+    options = ProjectOptions(max_steps=20, candidates=1, learning_rate=0.01, together=0.5)
+    ws = torch.stack([s.ws for s in project(generator, image, options, perceptual=perceptual)])
+    apart = (ws - ws[:, :1]).abs().amax(dim=(1, 2))
+    assert (apart[:11] == 0).all()
+    assert not torch.equal(ws[10], ws[0])
+    assert apart[-1] > 0.01
+
+
 def test_every_step_has_the_best_latent_so_far(generator, image):
     options = ProjectOptions(max_steps=30, candidates=4, learning_rate=1.0)  # it will jump about
     losses = [s.loss for s in project(generator, image, options, perceptual=perceptual)]
