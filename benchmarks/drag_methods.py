@@ -8,7 +8,7 @@
   the flow between them. Mean square error and perceptual distance.
 - ablation (Auto DragGAN, Table 3, and the end of Table 1): landmarks and reconstruction by other
   predictors, if `--predictors` names any: of sequences of other lengths n, one latent being no
-  sequence at all, and one that was trained without the regularizer.
+  sequence at all, and some that were trained without the regularizer, or without L_stay.
 - block, patch (DragGAN, Tables 3 and 4): landmarks, 1 point, by the block whose features DragGAN
   follows, and by the radius r1 of its patches.
 - decay (Auto DragGAN, Fig. 9): what is left of the distance, after so many seconds.
@@ -148,6 +148,8 @@ def predicted(generator: Generator, path: Path) -> tuple[str, Method, Row]:
     options = AutoDragOptions.for_generator(generator).updated({"regularize": regularize})
     edit = partial(auto_drag, options=options, predictor=predictor)
     name = f"n = {predictor.config.steps}" + ("" if regularize else ", no regularizer")
+    if training["options"].get("delta") == 0:
+        name += ", no L_stay"
     how = {"training_steps": training["steps"], "minutes": training["minutes"]}
     return name, Method(edit, options, path, "none"), how
 
@@ -368,8 +370,9 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     fewer = max(1, arguments.tests * 2 // 5)
-    tests = {"landmarks": arguments.tests, "decay": max(1, arguments.tests // 10)}
-    tests |= dict.fromkeys(("reconstruction", "ablation", "block", "patch"), fewer)
+    tests = {"decay": max(1, arguments.tests // 10)}
+    tests |= dict.fromkeys(("landmarks", "ablation"), arguments.tests)
+    tests |= dict.fromkeys(("reconstruction", "block", "patch"), fewer)
     tables = Tables(arguments.work, tests, arguments.methods)
     results = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
     makers: dict[str, Callable[[], Row]] = {

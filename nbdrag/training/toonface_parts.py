@@ -9,7 +9,8 @@ that, a network trained on renders; it labels what the generator drew, artefacts
 sixteen is chosen as that person would: many are looked at, and those taken that show most of what
 is rarely seen, such as ears. All of them are the generator's versions of renders that were embedded,
 since latents that projection or an edit finds lie elsewhere than random ones, and make other
-features; and a segmenter that learnt from those is as right about random ones.
+features; and a segmenter that learnt from those is as right about random ones. They are embedded in
+W+ from the first step, so that they lie further off than `project` goes by itself.
 
 The segmenter is then compared with the labeller, on samples that it wasn't trained on, and with
 the truth, which renders come with: others than those it was trained on are embedded, and the labels
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,7 @@ PARTS = tuple(Part(*pair) for pair in toonfaces.PART_COLOURS.items())
 HELD_OUT_SEED, RENDERS_SEED, EXAMPLES_SEED = 1_000_000, 2_000_000, 3_000_000
 CANDIDATES = 64  # renders that the examples are chosen from
 EMBEDDING = ProjectOptions(max_steps=1000)
+STRAYING = replace(EMBEDDING, together=0.0)  # of the examples
 BATCH = 16
 
 
@@ -55,7 +58,7 @@ BATCH = 16
 def draw(generator: Generator, count: int, work: Path, candidates: int = CANDIDATES) -> Examples:
     """Have the generator make pictures like some renders, and label what it made."""
     rendered = render(generator, candidates, EXAMPLES_SEED)
-    ws = embedded(generator, rendered.image[telling(rendered.labels, count)], work)
+    ws = embedded(generator, rendered.image[telling(rendered.labels, count)], work, STRAYING)
     pictures = torch.cat([generator.synthesis(w[None]).image for w in ws])
     return Examples(ws, load_labeller().labels(pictures.clamp(-1, 1)), PARTS)
 
@@ -83,16 +86,16 @@ def render(generator: Generator, count: int, seed: int) -> toonfaces.Rendering:
     return toonfaces.render(factors, generator.resolution)
 
 
-def embedded(generator: Generator, pictures: Tensor, work: Path) -> Tensor:
+def embedded(generator: Generator, pictures: Tensor, work: Path, options: ProjectOptions) -> Tensor:
     """The latents [n, num_ws, w_dim] of pictures; found in a folder, or by projection."""
     work.mkdir(parents=True, exist_ok=True)
     found = []
     for i, picture in enumerate(pictures):
-        digest = sha256(f"{generator.content_hash} {EMBEDDING}".encode())
+        digest = sha256(f"{generator.content_hash} {options}".encode())
         digest.update(picture.numpy().tobytes())
         path = work / f"embedded-{digest.hexdigest()[:12]}.pt"
         if not path.exists():
-            *_, last = project(generator, picture, EMBEDDING)
+            *_, last = project(generator, picture, options)
             torch.save(last.ws, path.with_suffix(".part"))
             path.with_suffix(".part").replace(path)
             print(f"embedded {i + 1} of {len(pictures)}: loss {last.loss:.4f}", flush=True)
@@ -124,7 +127,7 @@ def evaluate(generator: Generator, *, pictures: int, renders: int, work: Path) -
         report[name] = ious(torch.cat(found), torch.cat(truth))
 
     rendered = render(generator, renders, RENDERS_SEED)
-    image, _, labels = generator.segment(embedded(generator, rendered.image, work))
+    image, _, labels = generator.segment(embedded(generator, rendered.image, work, EMBEDDING))
     image = image.clamp(-1, 1)
     which = f"renders embedded in {EMBEDDING.max_steps} steps, against the truth"
     report[which] = ious(labels, rendered.labels)

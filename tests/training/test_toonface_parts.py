@@ -29,24 +29,25 @@ def generator() -> Generator:
 
 
 def test_examples_are_embedded_renders_with_their_parts(generator, tmp_path, monkeypatch):
-    monkeypatch.setattr(toonface_parts, "EMBEDDING", ProjectOptions(max_steps=2, candidates=2))
+    quick = ProjectOptions(max_steps=2, candidates=2)
+    monkeypatch.setattr(toonface_parts, "STRAYING", quick)
     examples = draw(generator, 2, tmp_path, candidates=4)
     assert examples.parts == PARTS
     assert examples.labels.shape == (2, 128, 128)
     rendered = render(generator, 4, EXAMPLES_SEED)
     chosen = rendered.image[telling(rendered.labels, 2)]
-    assert torch.equal(embedded(generator, chosen, tmp_path), examples.ws)
+    assert torch.equal(embedded(generator, chosen, tmp_path, quick), examples.ws)
     assert len([*tmp_path.iterdir()]) == 2
     picture = generator.synthesis(examples.ws[1:]).image.clamp(-1, 1)
     assert torch.equal(load_labeller().labels(picture)[0], examples.labels[1])
 
 
 def test_what_was_embedded_is_not_embedded_again(generator, tmp_path, monkeypatch):
-    monkeypatch.setattr(toonface_parts, "EMBEDDING", ProjectOptions(max_steps=1, candidates=1))
+    quick = ProjectOptions(max_steps=1, candidates=1)
     pictures = render(generator, 1, EXAMPLES_SEED).image
-    first = embedded(generator, pictures, tmp_path)
+    first = embedded(generator, pictures, tmp_path, quick)
     monkeypatch.setattr(toonface_parts, "project", None)
-    assert torch.equal(embedded(generator, pictures, tmp_path), first)
+    assert torch.equal(embedded(generator, pictures, tmp_path, quick), first)
 
 
 def test_chosen_are_the_maps_that_show_rare_parts():
