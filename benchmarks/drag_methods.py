@@ -8,7 +8,8 @@
   the flow between them. Mean square error and perceptual distance.
 - ablation (Auto DragGAN, Table 3, and the end of Table 1): landmarks and reconstruction by other
   predictors, if `--predictors` names any: of sequences of other lengths n, one latent being no
-  sequence at all, and some that were trained without the regularizer, or without L_stay.
+  sequence at all, and some that were trained without the regularizer, or without L_stay. And what
+  the regularizer does to latents.
 - block, patch (DragGAN, Tables 3 and 4): landmarks, 1 point, by the block whose features DragGAN
   follows, and by the radius r1 of its patches.
 - decay (Auto DragGAN, Fig. 9): what is left of the distance, after so many seconds.
@@ -38,6 +39,7 @@ import torch
 from torch import Tensor
 
 from benchmarks._drag_cases import Case, landmark_case, reconstruction_case
+from benchmarks._drag_latents import lengths
 from benchmarks._drag_plots import decay_plot, sheet, speed_plot
 from benchmarks._drag_speed import speed
 from benchmarks._drag_sums import GRID, decay_summary, landmark_summary, reconstruction_summary
@@ -303,6 +305,9 @@ class Tables:
         found = [predicted(self.generator, path) for path in predictors]
         ways = {name: method for name, method, _ in found}
         table: dict[str, Row] = {name: {**how} for name, _, how in found}
+        for path, (name, method, _) in zip(predictors, found, strict=True):
+            if getattr(method.options, "regularize", False):
+                table[name]["lengths"] = lengths(self.generator, self.reader, path)
         for points in ("1", "5"):
             ways_and_none = {"no edit": self.methods["no edit"], **ways}
             count, reader = COUNTS[points], self.reader

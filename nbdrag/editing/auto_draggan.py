@@ -30,6 +30,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from nbdrag.editing.adam import Adam
 from nbdrag.editing.auto_draggan_blend import blended
 from nbdrag.editing.drag_options import DragOptions, feature_block, tolerance
 from nbdrag.editing.draggan import Beginning, DragStep, iterate, square, track
@@ -41,6 +42,9 @@ from nbdrag.editing.options import number, switch
 from nbdrag.generators.stylegan2 import Generator
 
 APART = 1.0  # pixels that handles have to be apart, at least
+# Refinement has a short way to go, on which gradients turn within a few steps. With means over as
+# many gradients as usual, 0.9 and 0.999, Adam would still go where they used to point.
+BETAS = (0.5, 0.99)
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,8 @@ class AutoDragOptions(DragOptions):
     def for_generator(cls, generator: Generator) -> AutoDragOptions:
         """Options that suit `generator`: DragGAN's, but for the learning rate; no refinement.
 
-        That is twice DragGAN's. A prediction ends close by, so that a few steps are to do, and no
-        handle can get lost on the way.
+        That is twice DragGAN's: the few steps of a refinement are to do as much as they can, and on
+        a way that short no handle gets lost.
         """
         suited = DragOptions.for_generator(generator)
         return cls(**{**vars(suited), "learning_rate": min(1.0, 2 * suited.learning_rate)})
@@ -181,7 +185,8 @@ def _iterate(
     outside = None if inside is None else 1 - inside
     beginning = Beginning(latent, points, handles, first[block][0])
     limited = replace(options, max_steps=options.refine)
-    for step in iterate(generator, beginning, targets, outside, block, limited):
+    adam = Adam(options.learning_rate, BETAS)
+    for step in iterate(generator, beginning, targets, outside, block, limited, adam):
         yield replace(step, index=len(told) + step.index)
 
 

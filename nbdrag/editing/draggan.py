@@ -164,13 +164,14 @@ def iterate(
     outside: Tensor | None,
     block: int,
     options: DragOptions,
+    adam: Adam | None = None,
 ) -> Iterator[DragStep]:
     """Do what `drag` says, of arguments that are checked; 1 in `outside` is where nothing moves."""
     start, points, handles, first = beginning
     size, layers = (generator.height, generator.width), options.movable_layers
     near = tolerance(generator, options, len(points))
     patch, window = disc(options.patch_radius), square(options.search_radius)
-    adam = Adam(options.learning_rate)
+    adam = adam or Adam(options.learning_rate)
 
     def forward() -> tuple[Tensor, Tensor, Tensor]:
         ws = torch.cat([start[:layers] + offset, start[layers:]])
