@@ -61,7 +61,7 @@ from nbdrag.toonfaces.reader import Reader, load_reader
 from nbdrag.training.auto_draggan_quality import training_of
 
 LIMIT = 100  # steps of a drag that is optimised
-REFINED = (4, 18)  # steps after a prediction
+REFINED = (4, 22)  # steps after a prediction
 COUNTS = {"1": 1, "5": 5, "all": None}
 BLOCKS, RADII = (16, 32, 64, 128), (1, 2, 3, 4, 5, 6)
 ROUND = 25  # tests that one method makes before the next has its turn

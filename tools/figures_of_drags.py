@@ -89,8 +89,9 @@ def reconstruction(ways: Figures) -> Iterator[str]:
 def ablation(ways: Figures) -> Iterator[str]:
     yield (
         "**Without its parts** (Table 3 of Auto DragGAN, the end of its Table 1): predictors of n "
-        "latents, trained with the regularizer or without. All of these were trained alike from "
-        "the start, for fewer steps than the packaged one, so that they compare with each other."
+        "latents, trained with the regularizer or without, and without L_stay. All of these were "
+        "trained alike from the start, for fewer steps than the packaged one, so that they compare "
+        "with each other."
     )
     yield table(
         [
@@ -120,6 +121,21 @@ def ablation(ways: Figures) -> Iterator[str]:
             for way, row in ways.items()
         ],
     )
+
+    found = {way: row["lengths"] for way, row in ways.items() if "lengths" in row}
+    if found:
+        yield (
+            "What their regularizers do to latents, in the latents' own deviations: how long one "
+            "is, how far off once it is spoilt, and once it is restored; how far off a good one is "
+            "once it is restored, too; and the length of a drag of one landmark, regularised or "
+            "not. [What follows from that](methods.md#why-not-with-the-regularizer)."
+        )
+        columns = ("latent", "spoilt", "restored", "good_restored", "drag", "drag_without")
+        head = ["", "latent", "spoilt", "restored", "good, restored", "drag", "not regularised"]
+        yield table(
+            head,
+            [[way, *(f"{row[name]:.2f}" for name in columns)] for way, row in found.items()],
+        )
 
 
 def sweep(ways: Figures, label: str) -> str:
