@@ -204,6 +204,7 @@ def test_options_and_shapes_are_checked(generator, ws, predictor):
         auto_drag_batch(generator, ws, [HANDLES], [TARGETS], predictor=predictor)
     with pytest.raises(ValueError, match=r"origin has shape \[8\]"):
         masked_picture(generator, ws, ws[0], left_half())
-    suited = AutoDragOptions.for_generator(generator)
+    suited, usual = (each.for_generator(generator) for each in (AutoDragOptions, DragOptions))
     assert suited.refine == 0
-    assert suited.patch_radius == DragOptions.for_generator(generator).patch_radius
+    assert suited.patch_radius == usual.patch_radius
+    assert suited.learning_rate == 2 * usual.learning_rate
