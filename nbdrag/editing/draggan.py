@@ -166,7 +166,10 @@ def iterate(
     options: DragOptions,
     adam: Adam | None = None,
 ) -> Iterator[DragStep]:
-    """Do what `drag` says, of arguments that are checked; 1 in `outside` is where nothing moves."""
+    """Do what `drag` says, of arguments that are checked; 1 in `outside` is where nothing moves.
+
+    `adam` is a fresh one that makes the steps; by default it goes at the options' learning rate.
+    """
     start, points, handles, first = beginning
     size, layers = (generator.height, generator.width), options.movable_layers
     near = tolerance(generator, options, len(points))
