@@ -30,7 +30,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -284,13 +284,20 @@ class Tables:
             print(table, upto, {name: len(rows) for name, rows in found.items()}, flush=True)
         return found
 
-    def landmarks(self, counts: list[str]) -> Row:
-        found = {}
+    def landmarks(self, counts: list[str], before: Row) -> Row:
+        """Landmarks, by all ways and by DragGAN with what *Auto* is told, which is of no mask.
+
+        What was measured `before` stays for the methods that nothing lies there of.
+        """
+        unmasked = replace(self.methods["DragGAN"], mask="none")
+        found = dict(before)
         for name in counts:
             count = COUNTS[name]
             make = partial(landmarks, count=count, generator=self.generator, reader=self.reader)
-            rows = self.rows(f"landmarks/{name}", self.methods, make)
-            found[name] = {
+            ways = {**self.methods, "DragGAN, no mask": unmasked}
+            rows = self.rows(f"landmarks/{name}", ways, make)
+            old = {way: row for way, row in before.get(name, {}).items() if way in ways}
+            found[name] = old | {
                 way: landmark_summary(each, rows["no edit"]) for way, each in rows.items()
             }
         return found
@@ -381,7 +388,7 @@ def main() -> None:
     tables = Tables(arguments.work, tests, arguments.methods)
     results = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
     makers: dict[str, Callable[[], Row]] = {
-        "landmarks": partial(tables.landmarks, arguments.points),
+        "landmarks": partial(tables.landmarks, arguments.points, results.get("landmarks", {})),
         "reconstruction": tables.reconstruction,
         "ablation": partial(tables.ablation, arguments.predictors),
         "block": partial(tables.sweep, "block", "feature_block", BLOCKS),
@@ -397,8 +404,7 @@ def main() -> None:
     for table in arguments.tables:
         if table == "ablation" and not arguments.predictors:
             continue
-        made = makers[table]()
-        results[table] = {**results.get(table, {}), **made} if table == "landmarks" else made
+        results[table] = makers[table]()
         arguments.out.write_text(json.dumps(results, indent=2) + "\n")
     for table, plot in (("decay", decay_plot), ("speed", speed_plot)):
         if table in arguments.tables:

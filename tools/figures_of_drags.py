@@ -16,8 +16,9 @@ def ways_to_drag(figures: Figures) -> Iterator[str]:
     yield (
         "The [ways to drag](methods.md#measuring-them) on the same portraits, handles and targets "
         f"alike. Optimisers stop after {figures['step_limit']} steps; *Auto + 4 steps* are "
-        "the prediction and up to so many steps of DragGAN. *Auto* alone is given no mask, *Auto, "
-        "blended* is the first picture outside it. Seconds are one thread's processor time. "
+        "the prediction and up to so many steps of DragGAN. *Auto* alone is given no mask, like "
+        "*DragGAN, no mask*; *Auto, blended* is the first picture outside it. Seconds are one "
+        "thread's processor time. "
         f"`{figures['command']}`"
     )
     sections = {

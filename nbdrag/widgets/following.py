@@ -6,9 +6,11 @@ began: so passes don't add up, nothing drifts, and going back to the start shows
 features of that picture are made once.
 
 A hand is faster than a pass, and it waits for the picture and for nothing else. So the pass is made
-on the thread that took the message, as for a slider, and the page says where the hand is once it is
-answered, and no sooner: what is by then the newest place. Nothing waits in a queue. Should threads
-meet here all the same, of two pages for instance, whoever comes last wins.
+on the thread that took the message, as for a slider. The page says where the hand is shortly before
+it expects an answer, so that the newest place lies there when a pass is done; only one ever waits.
+Should threads meet here all the same, of two pages for instance, whoever comes last wins.
+
+Where two cores are all there are, the page needs one: passes that are only shown leave it alone.
 
 Passes are shown, and that is all: the session stays as it was until the hand lets go. Then what is
 drawn is an edit like any other, the last pass once more with its refinement, and one entry in the
@@ -39,6 +41,7 @@ from nbdrag.editing.latent_predictor import LatentPredictor
 from nbdrag.editing.latent_predictor_file import predictor_hash
 from nbdrag.runtime.frames import Picture
 from nbdrag.runtime.synthesis import finite, glance, is_quick
+from nbdrag.runtime.threads import one_core_left
 from nbdrag.runtime.turns import generator_lock
 from nbdrag.runtime.wishes import Wish
 from nbdrag.widgets import pairs
@@ -120,7 +123,8 @@ class Following(Sliding):
         held.wish = wish
         with self._passing:
             if self._held is held and held.wish is wish:  # nobody wants another one by now
-                self._pass(held, wish)
+                with one_core_left():
+                    self._pass(held, wish)
 
     def release(self, points: ArrayLike | None = None) -> None:
         """Make an edit of the gesture: one pass to these points, or to the last ones, and refine.

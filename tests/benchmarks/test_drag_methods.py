@@ -211,6 +211,7 @@ def test_the_command_writes_tables_and_goes_on(
         for table in results["landmarks"].values():
             assert table["no edit"]["tests"] == table["DragGAN"]["tests"] == 2
             assert table["DragGAN"]["steps"] <= 2
+            assert table["DragGAN, no mask"]["tests"] == 2
         assert set(results["reconstruction"]) == {"no edit", "DragGAN"}
         assert set(results["patch"]) == {"no edit", "2"}
         assert all(map(math.isfinite, results["decay"]["ways"]["DragGAN"]["left"]))
@@ -218,3 +219,17 @@ def test_the_command_writes_tables_and_goes_on(
         monkeypatch.setattr(drag_methods, "run", lambda *_: pytest.fail("measured again"))
         tables = "landmarks reconstruction patch"
     assert {"drag-methods.jpg", "drag-methods-decay.png"} <= {p.name for p in tmp_path.iterdir()}
+
+    # Elsewhere, where nothing lies of the others, their figures stay; a way that is gone goes.
+    results["landmarks"]["5"] |= {"gone": {}, "DragGAN": {"tests": 7}}
+    out.write_text(json.dumps(results))
+    monkeypatch.undo()
+    monkeypatch.setattr(drag_methods, "methods", few)
+    asked = ["--tables", "landmarks", "--points", "5", "--methods", "no edit"]
+    elsewhere = ["--work", str(tmp_path / "elsewhere")]
+    monkeypatch.setattr("sys.argv", [*command.split(), *elsewhere, *asked])
+    drag_methods.main()
+    kept = json.loads(out.read_text())["landmarks"]
+    assert set(kept) == {"1", "5", "all"}
+    assert set(kept["5"]) == {"no edit", "DragGAN", "DragGAN, no mask"}
+    assert kept["5"]["DragGAN"] == {"tests": 7}

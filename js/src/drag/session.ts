@@ -16,6 +16,9 @@ import { type Draft, type EditorState, EMPTY, type Event, isHeld, reduce } from 
 /** At most 30 messages a second to the kernel while a point is dragged. */
 const DRAG_INTERVAL_MS = 34;
 
+/** Of the time that an answer takes, so much is waited before the next place is told. */
+const AHEAD = 2 / 3;
+
 /** New targets end a running edit and begin the next, so they are sent once the hand rests. */
 const RETARGET_AFTER_MS = 200;
 
@@ -46,6 +49,8 @@ export function openSession(model: Model): Session {
   const { dispatch } = store;
   let revision = 0;
   let holding = false;
+  let latest: Promise<void> = Promise.resolve(); // the last request to hold
+  let roundTrip = 0; // ms until the last one that was answered was
   let painting: { revision: number; stroke: Stroke } | null = null;
 
   const sendDraft = async () => {
@@ -62,15 +67,26 @@ export function openSession(model: Model): Session {
     const { draft } = store.get();
     return draft !== null && draft.held !== undefined ? draft : null;
   };
-  /** One request is under way at a time; when it is answered, the newest place goes. */
+  const askToHold = async (pairs: readonly Pair[]) => {
+    const asked = performance.now();
+    await widget.ask({ kind: "hold", points: toRows(pairs) });
+    roundTrip = performance.now() - asked;
+  };
+  /**
+   * Tells the newest place as soon as the kernel will be ready for it. It lies there when the kernel
+   * has done the one before, which otherwise would stand idle for the way there and back. Never are
+   * more than two under way, so that a slow kernel isn't flooded.
+   */
   const keepHolding = async () => {
     if (holding) return;
     holding = true;
     for (let sent: Draft | null = null, draft = held(); draft !== sent; draft = held()) {
       if (draft === null) break;
       sent = draft;
-      const asked = widget.ask({ kind: "hold", points: toRows(draft.pairs) });
-      await Promise.all([asked, new Promise((next) => setTimeout(next, DRAG_INTERVAL_MS))]);
+      const earlier = latest;
+      latest = askToHold(draft.pairs);
+      const pause = Math.max(DRAG_INTERVAL_MS, AHEAD * roundTrip);
+      await Promise.all([earlier, new Promise((next) => setTimeout(next, pause))]);
     }
     holding = false;
   };

@@ -392,6 +392,36 @@ describe("in follow mode", () => {
     expect(kernel.all("set_points")).toEqual([]);
   });
 
+  it("a slow kernel finds the next place when it is ready, and never more than one", async () => {
+    const [way, pass] = [20, 60]; // ms there, as many back; and what the kernel takes
+    const hear = host.onSend;
+    let [underWay, most, free] = [0, 0, 0];
+    host.onSend = (message, buffers) => {
+      if (message.kind !== "hold") return hear(message, buffers);
+      most = Math.max(most, ++underWay);
+      free = Math.max(performance.now() + way, free) + pass;
+      const answered = free + way - performance.now();
+      setTimeout(() => {
+        underWay--;
+        hear(message, buffers);
+      }, answered);
+    };
+    hand("down", [40, 40]);
+    for (let i = 1; i <= 200; i++) {
+      hand("move", [40 + i / 10, 40]);
+      await vi.advanceTimersByTimeAsync(10);
+    }
+    // If it had to wait for each answer, 20 passes would be made; without a break, 33.
+    expect(kernel.all("hold").length).toBeGreaterThan(24);
+    expect(most).toBe(2);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(kernel.last("hold")?.points).toEqual([[40, 40, 60, 40]]);
+    expect(underWay).toBe(0);
+    hand("up", [60, 40]);
+    await settle();
+    expect(kernel.heard.at(-1)?.kind).toBe("release");
+  });
+
   it("a target is led from where it is", async () => {
     drag(stage, [
       [60, 40],
