@@ -11,17 +11,15 @@ latent; Adam treats every number for itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
 
 from nbdrag.editing.adam import Adam
-from nbdrag.editing.editgan import Painting, plan
+from nbdrag.editing.editgan import Painting, plan, rows_of
 from nbdrag.editing.paint_options import PaintOptions
-from nbdrag.generators.config import SMALLEST
-from nbdrag.generators.segmenter import Segmenter, doubled, doubled_rows
 from nbdrag.generators.stylegan2 import Generator
 
 
@@ -42,16 +40,17 @@ def refine_together(
         plan(generator, *row, options, parts, None, None)
         for row in zip(ws, before.long(), after.long(), strict=True)
     ]
-    reached = torch.stack([p.region for p in paintings]).any(0).any(1).nonzero()
-    top, bottom = int(reached.min()) // 2 * 2, (int(reached.max()) // 2 + 1) * 2
+    region = rows_of(torch.stack([p.region for p in paintings]).any(0))
     losses_of = [
-        objective(painting, image[None], options, slice(top, bottom))
+        objective(painting, image[None], options, region)
         for painting, image in zip(paintings, images, strict=True)
     ]
 
     def evaluate(latents: Tensor) -> Tensor:
         made, features = generator.synthesis(latents, taps=segmenter.resolutions)
-        logits = logits_of_rows(segmenter, features, top, bottom)
+        colours = segmenter.seen(made)
+        h = segmenter.coarse(features, colours)
+        logits = segmenter.rows(h, features, colours, region.start, region.stop)
         return torch.stack([f(x[None], y) for f, x, y in zip(losses_of, made, logits, strict=True)])
 
     adam = Adam(options.learning_rate)
@@ -87,15 +86,3 @@ def objective(
         )
 
     return loss
-
-
-def logits_of_rows(
-    segmenter: Segmenter, features: Mapping[int, Tensor], top: int, bottom: int
-) -> Tensor:
-    """As the segmenter's, but of some rows of pixels only: [N, bottom - top, W, K]; both even."""
-    rows = [features[r].permute(0, 2, 3, 1) for r in segmenter.resolutions]
-    h = segmenter.first_bias.repeat(*rows[0].shape[:3], 1)
-    h = segmenter.add_slice(SMALLEST, rows[0], h)
-    for r, x in zip(segmenter.resolutions[1:-1], rows[1:-1], strict=True):
-        h = segmenter.add_slice(r, x, doubled(h))
-    return segmenter.classify(doubled_rows(h, top, bottom), rows[-1][:, top:bottom])

@@ -289,17 +289,20 @@ class Tables:
 
         What was measured `before` stays for the methods that nothing lies there of.
         """
-        unmasked = replace(self.methods["DragGAN"], mask="none")
+        ways: dict[str, Method] = {}
+        for name, method in self.methods.items():
+            ways[name] = method
+            if name == "DragGAN":
+                ways["DragGAN, no mask"] = replace(method, mask="none")
         found = dict(before)
-        for name in counts:
-            count = COUNTS[name]
+        for number in counts:
+            count = COUNTS[number]
             make = partial(landmarks, count=count, generator=self.generator, reader=self.reader)
-            ways = {**self.methods, "DragGAN, no mask": unmasked}
-            rows = self.rows(f"landmarks/{name}", ways, make)
-            old = {way: row for way, row in before.get(name, {}).items() if way in ways}
-            found[name] = old | {
+            rows = self.rows(f"landmarks/{number}", ways, make)
+            known = before.get(number, {}) | {
                 way: landmark_summary(each, rows["no edit"]) for way, each in rows.items()
             }
+            found[number] = {way: known[way] for way in ways if way in known}
         return found
 
     def reconstruction(self) -> Row:

@@ -32,7 +32,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.drag import machine, random_generator
-from nbdrag.generators.segmenter import Part, Segmentation, Segmenter
+from nbdrag.generators.segmenter import Part, Segmentation, Segmenter, surroundings
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
 
@@ -133,9 +133,11 @@ def naive(generator: Generator, ws: Tensor) -> Segmentation:
     assert segmenter is not None
     image, features = generator.synthesis(ws, taps=segmenter.resolutions)
     height, width = image.shape[2:]
-    stacked = image.new_empty(sum(x.shape[1] for x in features.values()), height, width)
+    colours = [surroundings(image, r).permute(0, 3, 1, 2) for r in segmenter.looks]
+    seen = [*features.values(), *colours]
+    stacked = image.new_empty(sum(x.shape[1] for x in seen), height, width)
     filled = 0
-    for x in features.values():
+    for x in seen:
         while x.shape[2] < height:
             x = functional.interpolate(x, scale_factor=2, mode="bilinear")
         stacked[filled : filled + x.shape[1]] = x[0]

@@ -331,7 +331,7 @@ def _iterate(
         return PaintStep(ws, index, loss.item(), False, image[0].detach(), labels, fit, changed)
 
     with gradients():
-        synthesis = _synthesis(generator, start)
+        synthesis = _synthesis(generator, start, rows_of(painting.region))
         with torch.no_grad():
             original, _ = synthesis(painting.original[None])
         loss_of = objective(painting, original, options)
@@ -364,8 +364,16 @@ def change(image: Tensor, original: Tensor, where: Tensor) -> float:
     return difference[:, where].abs().mean().item() / 2
 
 
-def _synthesis(generator: Generator, start: Tensor) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """From ws [1, num_ws, w_dim] to x' and y', both in one go."""
+def rows_of(region: Tensor) -> slice:
+    """The rows of pixels that a region [H, W] reaches, from an even number to another."""
+    reached = region.any(1).nonzero()
+    return slice(int(reached.min()) // 2 * 2, (int(reached.max()) // 2 + 1) * 2)
+
+
+def _synthesis(
+    generator: Generator, start: Tensor, region: slice
+) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """From ws [1, num_ws, w_dim] to x' and y', both in one go; y' is learnt from in the region."""
     network: Any = generator.synthesis
     segmenter: Any = generator.segmenter
     run = partial(network, taps=generator.block_resolutions)
@@ -374,7 +382,7 @@ def _synthesis(generator: Generator, start: Tensor) -> Callable[[Tensor], tuple[
 
     def synthesis(ws: Tensor) -> tuple[Tensor, Tensor]:
         image, features = run(ws)
-        return image, segmenter(features)
+        return image, segmenter(features, image, learning=region)
 
     return synthesis
 

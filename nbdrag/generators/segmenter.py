@@ -15,6 +15,13 @@ Horner's rule:
 
     h = W4 f4;   h = U h + W8 f8;   h = U h + W16 f16;   ...
 
+The picture itself is looked at, too, at the finest sizes: p, the colours of each cell and of the
+eight around it. Coarse blocks plan a picture, and in a latent that was found, by projection or by
+an edit, finer ones may paint over their plan; colours tell what came of it. That is one more linear
+term,
+
+    h = U h + W64 f64 + V64 p64;   h = U h + W128 f128 + V128 p128.
+
 That is exact, and all blocks but the last, at a quarter of the pixels each time, cost no more than
 a third of what the last one does. The last doubling and the two layers after it go strip by strip,
 so that what they need fits into a processor's cache.
@@ -44,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["Part", "Segmentation", "Segmenter", "segment"]
 
 STRIP = 1 << 20  # numbers in the first hidden layer of a strip
+AROUND = 3  # a cell and its neighbours, along each axis
 
 
 class Segmentation(NamedTuple):
@@ -78,6 +86,8 @@ class Segmenter(nn.Module):
         Widths of the two hidden layers of every member.
     members : int
         So many perceptrons; their logits are averaged.
+    looks : int
+        At so many of the finest sizes the picture's colours are seen beside the features.
     generator_hash : str
         `content_hash` of the generator that it was trained for; empty if there is none.
     rng : torch.Generator, optional
@@ -96,6 +106,7 @@ class Segmenter(nn.Module):
         *,
         hidden: tuple[int, int] = (48, 32),
         members: int = 2,
+        looks: int = 3,
         generator_hash: str = "",
         rng: torch.Generator | None = None,
     ) -> None:
@@ -105,15 +116,20 @@ class Segmenter(nn.Module):
         self.parts = check_parts(parts)
         self.hidden, self.members = hidden, members
         self.generator_hash = generator_hash
-        check_sizes(self.resolutions, [*channels.values(), *hidden, members])
+        check_sizes(self.resolutions, [*channels.values(), *hidden, members], looks)
+        self.looks = self.resolutions[len(self.resolutions) - looks :]
 
         def normal(*shape: int, inputs: int) -> nn.Parameter:
             return nn.Parameter(torch.randn(*shape, generator=rng) * math.sqrt(2 / inputs))
 
         wide, narrow = hidden
-        stacked = sum(channels.values())
+        seen = 3 * AROUND**2
+        stacked = sum(channels.values()) + seen * looks
         self.first = nn.ParameterDict(
             {str(r): normal(members * wide, channels[r], inputs=stacked) for r in self.resolutions}
+        )
+        self.colours = nn.ParameterDict(
+            {str(r): normal(members * wide, seen, inputs=stacked) for r in self.looks}
         )
         self.first_bias = nn.Parameter(torch.zeros(members * wide))
         self.second = normal(members, wide, narrow, inputs=wide)
@@ -121,7 +137,9 @@ class Segmenter(nn.Module):
         self.third = normal(members, narrow, len(self.parts), inputs=narrow)
         self.third_bias = nn.Parameter(torch.zeros(members, len(self.parts)))
 
-    def forward(self, features: Mapping[int, Tensor]) -> Tensor:
+    def forward(
+        self, features: Mapping[int, Tensor], image: Tensor, learning: slice | None = None
+    ) -> Tensor:
         """Classify every pixel.
 
         Parameters
@@ -129,35 +147,36 @@ class Segmenter(nn.Module):
         features : mapping of int to Tensor, shape [N, C, r, r']
             The outputs of all blocks, as `Synthesis.features` has them. Computed with in their
             type; fastest with channels last.
+        image : Tensor, shape [N, 3, H, W]
+            The picture.
+        learning : slice, optional
+            Rows of pixels, from an even number to another, whose gradients are wanted. Those of all
+            others are then none, and cost nothing. Default: all rows.
 
         Returns
         -------
         Tensor, shape [N, K, H, W]
-            Logits, the members' mean, in the type of the parameters. Gradients flow to features
-            and parameters.
+            Logits, the members' mean, in the type of the parameters. Gradients flow to features,
+            picture and parameters.
 
         Raises
         ------
         ValueError
-            If a block's features are missing, or of another shape.
+            If a block's features are missing, or something is of another shape.
         """
-        self.check(features)
-        # Pixels are rows here, as they are in memory with channels last: [N, r, r', C].
-        rows = [features[r].permute(0, 2, 3, 1) for r in self.resolutions]
-        # Doubling leaves constants as they are: what is added once, to the least, is added to all.
-        h = self.first_bias.to(rows[0].dtype).repeat(*rows[0].shape[:3], 1)
-        h = self.add_slice(SMALLEST, rows[0], h)
-        for r, x in zip(self.resolutions[1:-1], rows[1:-1], strict=True):
-            h = self.add_slice(r, x, doubled(h))
-        finest = rows[-1]
-        n, height, width, _ = finest.shape
+        self.check(features, image)
+        n, _, height, width = features[self.resolutions[-1]].shape
+        colours = self.seen(image)
+        h = self.coarse(features, colours)
         deep = max(2, STRIP // (n * width * len(self.first_bias)) // 2 * 2)
-        strips = [
-            self.classify(
-                doubled_rows(h, top, min(top + deep, height)), finest[:, top : top + deep]
-            )
-            for top in range(0, height, deep)
-        ]
+        begin, end, _ = (learning or slice(None)).indices(height)
+        strips = []
+        for first, last, learns in ((0, begin, False), (begin, end, True), (end, height, False)):
+            with torch.set_grad_enabled(torch.is_grad_enabled() and learns):
+                strips += [
+                    self.rows(h, features, colours, top, min(top + deep, last))
+                    for top in range(first, last, deep)
+                ]
         return torch.cat(strips, dim=1).permute(0, 3, 1, 2)
 
     if TYPE_CHECKING:
@@ -165,33 +184,62 @@ class Segmenter(nn.Module):
 
     @property
     def slices(self) -> list[Tensor]:
-        """The first layer's weights, [members * wide, C], block by block."""
-        return [self.first[str(r)] for r in self.resolutions]
+        """The first layer's weights: for features, from coarse to fine, then for colours.
 
-    def add_slice(self, resolution: int, x: Tensor, h: Tensor) -> Tensor:
-        """Add to h, [N, s, r', members * wide], what a block's features [N, s, r', C] contribute.
-
-        Takes the place of h, as product and sum in one.
+        The dictionaries themselves sort "16" before "4".
         """
-        weight = self.first[str(resolution)].to(x.dtype)
-        return h.flatten(0, 2).addmm_(x.flatten(0, 2), weight.T).view(h.shape)
+        return [self.first[str(r)] for r in self.resolutions] + [
+            self.colours[str(r)] for r in self.looks
+        ]
 
-    def classify(self, h: Tensor, finest: Tensor) -> Tensor:
-        """The rest, for some rows of pixels.
+    def seen(self, image: Tensor) -> dict[int, Tensor]:
+        """The colours about each cell, [N, r, r', 27], for every size r that is looked at."""
+        return {r: surroundings(image, r) for r in self.looks}
 
-        Parameters
-        ----------
-        h : Tensor, shape [N, s, W, members * wide]
-            What all blocks but the last contribute to the first hidden layer.
-        finest : Tensor, shape [N, s, W, C]
-            Features of the last block.
+    def coarse(self, features: Mapping[int, Tensor], colours: Mapping[int, Tensor]) -> Tensor:
+        """What all blocks but the last, and colours there, add to the first hidden layer.
 
         Returns
         -------
-        Tensor, shape [N, s, W, K]
+        Tensor, shape [N, H / 2, W / 2, members * wide]
         """
-        dtype, shape = finest.dtype, finest.shape[:3]
-        x = self.add_slice(self.resolutions[-1], finest, h)
+        # Pixels are rows here, as they are in memory with channels last: [N, r, r', C].
+        least = features[SMALLEST].permute(0, 2, 3, 1)
+        # Doubling leaves constants as they are: what is added once, to the least, is added to all.
+        h = self.first_bias.to(least.dtype).repeat(*least.shape[:3], 1)
+        for r in self.resolutions[:-1]:
+            h = doubled(h) if r > SMALLEST else h
+            h = self.add(h, r, features[r].permute(0, 2, 3, 1), colours.get(r))
+        return h
+
+    def rows(
+        self,
+        h: Tensor,
+        features: Mapping[int, Tensor],
+        colours: Mapping[int, Tensor],
+        top: int,
+        bottom: int,
+    ) -> Tensor:
+        """Classify some rows of pixels.
+
+        Parameters
+        ----------
+        h : Tensor
+            As `coarse` gives it.
+        features, colours
+            As `forward` takes them, and as `seen` gives them.
+        top, bottom : int
+            Both even.
+
+        Returns
+        -------
+        Tensor, shape [N, bottom - top, W, K]
+        """
+        finest = self.resolutions[-1]
+        x = features[finest][:, :, top:bottom].permute(0, 2, 3, 1)
+        dtype, shape = x.dtype, x.shape[:3]
+        near = colours[finest][:, top:bottom] if finest in colours else None
+        x = self.add(doubled_rows(h, top, bottom), finest, x, near)
         x = functional.relu_(x).view(-1, self.members, self.hidden[0]).transpose(0, 1)
         x = torch.baddbmm(self.second_bias.to(dtype), x, self.second.to(dtype))
         # The mean over members is one more linear map.
@@ -200,8 +248,20 @@ class Segmenter(nn.Module):
         x = torch.addmm(bias, x.to(bias.dtype), third)
         return x.view(*shape, -1)
 
-    def check(self, features: Mapping[int, Tensor]) -> None:
-        """Refuse features of another generator, and an incomplete set."""
+    def add(self, h: Tensor, resolution: int, x: Tensor, colours: Tensor | None) -> Tensor:
+        """Add to h, [N, s, r', members * wide], what a block's features and colours contribute.
+
+        Takes the place of h, as product and sum in one.
+        """
+        rows, weight = h.flatten(0, 2), self.first[str(resolution)]
+        rows = rows.addmm_(x.flatten(0, 2), weight.to(x.dtype).T)
+        if colours is not None:
+            weight, near = self.colours[str(resolution)], colours.to(x.dtype)
+            rows = rows.addmm_(near.flatten(0, 2), weight.to(x.dtype).T)
+        return rows.view(h.shape)
+
+    def check(self, features: Mapping[int, Tensor], image: Tensor) -> None:
+        """Refuse features of another generator, an incomplete set, and another picture."""
         for r in self.resolutions:
             if r not in features:
                 raise ValueError(
@@ -214,15 +274,45 @@ class Segmenter(nn.Module):
                     f"features[{r}] has shape {list(features[r].shape)}; the segmenter was made "
                     f"for [N, {channels}, {r}, width]. Does it belong to another generator?"
                 )
+        finest = features[self.resolutions[-1]]
+        wanted = (len(finest), 3, *finest.shape[2:])
+        if image.shape != wanted:
+            raise ValueError(
+                f"image has shape {list(image.shape)}; expected that of these features, "
+                f"{list(wanted)}."
+            )
 
     def __repr__(self) -> str:
         """One line: how many parts and classifiers, and for which generator."""
         wide, narrow = self.hidden
         whose = f" for generator {self.generator_hash}" if self.generator_hash else ""
+        colours = f" and colours at {', '.join(map(str, self.looks))}" if self.looks else ""
         return (
             f"<Segmenter{whose}: {len(self.parts)} parts, {self.members} x {wide}-{narrow}-"
-            f"{len(self.parts)} on blocks {self.resolutions[0]} to {self.resolutions[-1]}>"
+            f"{len(self.parts)} on blocks {self.resolutions[0]} to {self.resolutions[-1]}{colours}>"
         )
+
+
+def surroundings(image: Tensor, resolution: int) -> Tensor:
+    """Colours of cells and of those around them, in a picture made smaller.
+
+    Beyond the border it goes on as there.
+
+    Parameters
+    ----------
+    image : Tensor, shape [N, 3, H, W]
+    resolution : int
+        The smaller picture's height, r; H is a multiple of it.
+
+    Returns
+    -------
+    Tensor, shape [N, r, r', 27]
+    """
+    small = functional.avg_pool2d(image, image.shape[2] // resolution)
+    height, width = small.shape[2:]
+    padded = functional.pad(small, (AROUND // 2,) * 4, mode="replicate").permute(0, 2, 3, 1)
+    shifts = [(y, x) for y in range(AROUND) for x in range(AROUND)]
+    return torch.cat([padded[:, y : y + height, x : x + width] for y, x in shifts], dim=-1)
 
 
 def doubled(x: Tensor) -> Tensor:
@@ -247,18 +337,20 @@ def segment(generator: Generator, ws: Tensor) -> Segmentation:
             "python -m nbdrag.training.segmenter --help."
         )
     image, features = generator.synthesis(ws, taps=segmenter.resolutions)
-    logits = segmenter(features)
+    logits = segmenter(features, image)
     return Segmentation(image, logits, logits.argmax(dim=1).to(torch.uint8))
 
 
 # ------------------------------------------------------------------------------------ what may be
 
 
-def check_sizes(resolutions: tuple[int, ...], sizes: Sequence[int]) -> None:
-    """Blocks that double from 4 on, and numbers of channels and members that are some."""
+def check_sizes(resolutions: tuple[int, ...], sizes: Sequence[int], looks: int) -> None:
+    """Blocks that double from 4 on, and numbers of channels, members and looks that may be."""
     if len(resolutions) < 2 or resolutions != tuple(SMALLEST << i for i in range(len(resolutions))):
         raise ValueError(f"channels are those of blocks {resolutions}; expected (4, 8, 16, ...).")
     if wrong := [n for n in sizes if not isinstance(n, int) or isinstance(n, bool) or n < 1]:
         raise ValueError(
             f"a number of channels, hidden units or members is {wrong[0]!r}; expected 1 or more."
         )
+    if not isinstance(looks, int) or isinstance(looks, bool) or not 0 <= looks <= len(resolutions):
+        raise ValueError(f"looks is {looks!r}; expected 0 to {len(resolutions)}, of all blocks.")

@@ -45,6 +45,7 @@ def save_segmenter(
         "parts": segmenter.parts,
         "hidden": segmenter.hidden,
         "members": segmenter.members,
+        "looks": len(segmenter.looks),
         "generator_hash": segmenter.generator_hash,
     }
     write_module(
@@ -106,6 +107,7 @@ def construct(path: Path, construction: str, weights: Mapping[str, Tensor]) -> S
                 [Part(*part) for part in found["parts"]],
                 hidden=tuple(found["hidden"]),
                 members=found["members"],
+                looks=found.get("looks", 0),
                 generator_hash=str(found["generator_hash"]),
             )
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:

@@ -5,7 +5,8 @@ pixels make a quarter of a million. `nbdrag.training.examples` says what the fol
 generator stays as it is.
 
 Every step draws pixels at random from all pictures, so that a batch is as varied as it can be, and
-looks up their features: those of every block, enlarged by repeated doubling, at these pixels alone.
+looks up their features: those of every block, enlarged by repeated doubling, at these pixels alone,
+and the colours about them.
 Some channels vary twenty times as much as others (toonfaces-128); one step size suits them all
 once each has mean 0 and deviation 1. That is linear, so in the end it goes into the first layer.
 
@@ -23,6 +24,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +32,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, embedding_bag
 
-from nbdrag.generators.segmenter import Segmenter, doubled
+from nbdrag.generators.segmenter import Segmenter, doubled, surroundings
 from nbdrag.generators.segmenter_file import save_segmenter
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
@@ -46,10 +48,11 @@ def train(
     *,
     hidden: tuple[int, int] = (48, 32),
     members: int = 2,
+    looks: int = 3,
     steps: int = 8000,
     batch: int = 2048,
     rate: float = 1e-3,
-    noise: float = 0.6,
+    noise: float = 0.8,
     seed: int = 0,
     log_every: int = 1000,
 ) -> Segmenter:
@@ -59,7 +62,7 @@ def train(
     ----------
     generator : Generator
     examples : Examples
-    hidden, members
+    hidden, members, looks
         As `Segmenter` has them.
     steps : int
         Of Adam; the step size falls to nothing along half a cosine.
@@ -87,10 +90,11 @@ def train(
         examples.parts,
         hidden=hidden,
         members=members,
+        looks=looks,
         generator_hash=generator.content_hash,
         rng=rng,
     )
-    pixels = Pixels.of(generator, examples)
+    pixels = Pixels.of(generator, examples, segmenter.looks)
     deviation, mean = torch.std_mean(pixels.features(pixels.draw(MEASURED, rng)), dim=0)
     deviation = deviation.clamp_min(1e-4 * deviation.max())  # a channel that hardly varies
 
@@ -122,22 +126,17 @@ def train(
 
 def member_logits(segmenter: Segmenter, x: Tensor) -> Tensor:
     """What each member says of pixels whose features, [P, all channels], are known: [M, P, K]."""
-    first = torch.cat(slices_of_first(segmenter), dim=1)
+    first = torch.cat(segmenter.slices, dim=1)
     x = torch.addmm(segmenter.first_bias, x, first.T).relu()
     x = x.unflatten(1, (segmenter.members, -1)).transpose(0, 1)
     x = torch.baddbmm(segmenter.second_bias, x, segmenter.second).relu()
     return torch.baddbmm(segmenter.third_bias[:, None], x, segmenter.third)
 
 
-def slices_of_first(segmenter: Segmenter) -> list[Tensor]:
-    """The first layer's slices from coarse to fine; the dictionary itself sorts "16" before "4"."""
-    return [segmenter.first[str(r)] for r in segmenter.resolutions]
-
-
 @torch.no_grad()
 def fold(segmenter: Segmenter, mean: Tensor, deviation: Tensor) -> None:
     """Have the first layer take features as they are: W (x - m) / d + b = (W/d) x + (b - W m/d)."""
-    slices = slices_of_first(segmenter)
+    slices = segmenter.slices
     widths = [weight.shape[1] for weight in slices]
     means, deviations = mean.split(widths), deviation.split(widths)
     for weight, m, d in zip(slices, means, deviations, strict=True):
@@ -156,7 +155,7 @@ class Pixels(NamedTuple):
     size : (int, int)
         Of a picture.
     blocks : list of Block
-        Where to find the features of a pixel.
+        Where to find the features of a pixel, and the colours about it.
     """
 
     labels: Tensor
@@ -165,18 +164,20 @@ class Pixels(NamedTuple):
     blocks: list[Block]
 
     @classmethod
-    def of(cls, generator: Generator, examples: Examples) -> Pixels:
-        """Synthesise the examples' features, one picture at a time."""
+    def of(cls, generator: Generator, examples: Examples, looks: Sequence[int] = ()) -> Pixels:
+        """Synthesise the examples' features, and look at them, one picture at a time."""
         taps = generator.block_resolutions
-        made: dict[int, list[Tensor]] = {r: [] for r in taps}
+        made: list[list[Tensor]] = []
         with torch.no_grad():
             for ws in examples.ws:
-                for r, x in generator.synthesis(ws[None], taps=taps).features.items():
-                    made[r].append(x[0].permute(1, 2, 0).cpu())
+                image, features = generator.synthesis(ws[None], taps=taps)
+                cells = [features[r].permute(0, 2, 3, 1) for r in taps]
+                cells += [surroundings(image, r) for r in looks]
+                made.append([x[0].cpu() for x in cells])
         labels = examples.labels.flatten()
         (places,) = (labels != UNKNOWN).nonzero(as_tuple=True)
         size = generator.height, generator.width
-        blocks = [Block.of(torch.stack(made[r]), size) for r in taps]
+        blocks = [Block.of(torch.stack(each), size) for each in zip(*made, strict=True)]
         return cls(labels[places], places, size, blocks)
 
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
@@ -193,7 +194,7 @@ class Pixels(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Features of one block, and how its cells mix in a pixel of the enlarged map.
+    """Features of one block, or colours, and how its cells mix in a pixel of the enlarged map.
 
     Attributes
     ----------
@@ -252,9 +253,10 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="the .safetensors file to write")
     parser.add_argument("--hidden", type=int, nargs=2, default=(48, 32))
     parser.add_argument("--members", type=int, default=2)
+    parser.add_argument("--looks", type=int, default=3, help="sizes at which colours are seen")
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--batch", type=int, default=2048)
-    parser.add_argument("--noise", type=float, default=0.6)
+    parser.add_argument("--noise", type=float, default=0.8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
@@ -277,7 +279,7 @@ def train_from_folder(arguments: argparse.Namespace) -> None:
     examples = read_examples(arguments.folder, generator, embed)
     chosen: dict[str, Any] = {
         name: getattr(arguments, name)
-        for name in ("hidden", "members", "steps", "batch", "noise", "seed")
+        for name in ("hidden", "members", "looks", "steps", "batch", "noise", "seed")
     }
     segmenter = train(generator, examples, **{**chosen, "hidden": tuple(chosen["hidden"])})
     training = {"examples": len(examples.ws), **chosen}

@@ -1,7 +1,7 @@
 """The parts of toonfaces: sixteen labelled examples for a segmenter, and how good it became.
 
     python -m nbdrag.training.toonface_parts draw toonfaces-128 FOLDER
-    python -m nbdrag.training.segmenter toonfaces-128 FOLDER nbdrag/assets/toonfaces-128-parts.safetensors
+    python -m nbdrag.training.segmenter toonfaces-128 FOLDER nbdrag/assets/toonfaces-128-parts.safetensors --members 4
     python -m nbdrag.training.toonface_parts evaluate toonfaces-128
 
 With another generator a person would sit down and paint sixteen part maps. Here the labeller does
@@ -13,8 +13,8 @@ features; and a segmenter that learnt from those is as right about random ones. 
 W+ from the first step, so that they lie further off than `project` goes by itself.
 
 The segmenter is then compared with the labeller, on samples that it wasn't trained on, and with
-the truth, which renders come with: others than those it was trained on are embedded, and the labels
-are those of what the generator makes of them. What is lost there may be the segmenter's fault or
+the truth, which renders come with: others than those it was trained on are embedded, of several
+seeds, and the labels are those of what the generator makes of them. What is lost there may be the segmenter's fault or
 the embedding's; so the labeller's labels of the embedded pictures are compared with the truth, too.
 
 Embedding takes most of the time, half a minute for a picture. What was found lies in --work, and is
@@ -47,7 +47,8 @@ from nbdrag.toonfaces.labeller import load_labeller
 from nbdrag.training.examples import Examples, write_examples
 
 PARTS = tuple(Part(*pair) for pair in toonfaces.PART_COLOURS.items())
-HELD_OUT_SEED, RENDERS_SEED, EXAMPLES_SEED = 1_000_000, 2_000_000, 3_000_000
+HELD_OUT_SEED, EXAMPLES_SEED = 1_000_000, 3_000_000
+RENDERS_SEEDS = (2_000_000, 5_000_000, 6_000_000)
 CANDIDATES = 64  # renders that the examples are chosen from
 EMBEDDING = ProjectOptions(max_steps=1000)
 STRAYING = replace(EMBEDDING, together=0.0)  # of the examples
@@ -113,7 +114,7 @@ def samples(generator: Generator, count: int, seed: int, truncation: float) -> T
 
 @torch.no_grad()
 def evaluate(generator: Generator, *, pictures: int, renders: int, work: Path) -> dict[str, Any]:
-    """IoU of every part, on held-out samples and on embedded renders."""
+    """IoU of every part, on held-out samples and on embedded renders, so many of each seed."""
     labeller = load_labeller()
     report: dict[str, Any] = {}
     for truncation in (0.7, 1.0):
@@ -126,16 +127,25 @@ def evaluate(generator: Generator, *, pictures: int, renders: int, work: Path) -
         name = f"samples, psi {truncation:g}, against the labeller"
         report[name] = ious(torch.cat(found), torch.cat(truth))
 
-    rendered = render(generator, renders, RENDERS_SEED)
-    image, _, labels = generator.segment(embedded(generator, rendered.image, work, EMBEDDING))
-    image = image.clamp(-1, 1)
+    rendered = [render(generator, renders, seed) for seed in RENDERS_SEEDS]
+    drawn, exact = (torch.cat([each[i] for each in rendered]) for i in (0, 1))
+    ws = embedded(generator, drawn, work, EMBEDDING)
+    made = [generator.segment(rows) for rows in ws.split(BATCH)]
+    image = torch.cat([each.image for each in made]).clamp(-1, 1)
+    labels, seen = torch.cat([each.labels for each in made]), labeller.labels(image)
     which = f"renders embedded in {EMBEDDING.max_steps} steps, against the truth"
-    report[which] = ious(labels, rendered.labels)
-    report[f"labeller on {which}"] = ious(labeller.labels(image), rendered.labels)
-    report["labeller on renders, against the truth"] = ious(
-        labeller.labels(rendered.image), rendered.labels
-    )
-    report["embedding_psnr_db"] = round(peak_signal_to_noise(image, rendered.image), 2)
+    report[which] = ious(labels, exact)
+    report[f"labeller on {which}"] = ious(seen, exact)
+    report["labeller on renders, against the truth"] = ious(labeller.labels(drawn), exact)
+    report["embedding_psnr_db"] = round(peak_signal_to_noise(image, drawn), 2)
+    # What one lot of renders says, and another: how much chance there is in the figures.
+    report["by_seed"] = {
+        str(seed): {
+            "segmenter": ious(labels[lot], exact[lot])["mean"],
+            "labeller": ious(seen[lot], exact[lot])["mean"],
+        }
+        for seed, lot in zip(RENDERS_SEEDS, torch.arange(len(ws)).split(renders), strict=True)
+    }
     return report
 
 
@@ -191,7 +201,7 @@ def main() -> None:
         "command": f"python -m nbdrag.training.toonface_parts evaluate {arguments.generator}"
         f" --pictures {arguments.pictures} --renders {arguments.renders}",
         "pictures": arguments.pictures,
-        "renders": arguments.renders,
+        "renders": arguments.renders * len(RENDERS_SEEDS),
         **evaluate(
             generator,
             pictures=arguments.pictures,

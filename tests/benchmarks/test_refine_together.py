@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks._refine_together import logits_of_rows, refine_together
+from benchmarks._refine_together import refine_together
 from nbdrag.editing.editgan import refine
 from nbdrag.editing.paint_options import PaintOptions
 from nbdrag.generators.stylegan2 import Generator
@@ -33,7 +33,9 @@ def test_each_portrait_takes_the_way_that_it_takes_alone(generator: Generator) -
 def test_logits_of_some_rows_are_those_of_the_whole(generator: Generator) -> None:
     ws = sample(generator, 1, 0.7)[None]
     segmenter = generator.segmenter
-    features = generator.synthesis(ws, taps=segmenter.resolutions).features
-    whole = segmenter(features).permute(0, 2, 3, 1)
-    rows = logits_of_rows(segmenter, features, 40, 62)
+    image, features = generator.synthesis(ws, taps=segmenter.resolutions)
+    whole = segmenter(features, image).permute(0, 2, 3, 1)
+    colours = segmenter.seen(image)
+    h = segmenter.coarse(features, colours)
+    rows = segmenter.rows(h, features, colours, 40, 62)
     torch.testing.assert_close(rows, whole[:, 40:62], rtol=1e-9, atol=1e-9)

@@ -34,7 +34,9 @@ class LinearSegmenter(nn.Module):
         ]
         self.bias = torch.zeros(len(PARTS), 1, 1, dtype=torch.float64)
 
-    def forward(self, features: Mapping[int, Tensor]) -> Tensor:
+    def forward(
+        self, features: Mapping[int, Tensor], image: Tensor, learning: slice | None = None
+    ) -> Tensor:
         logits = self.bias
         for resolution, weight in zip(self.resolutions, self.weights, strict=True):
             x = features[resolution]

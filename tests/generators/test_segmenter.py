@@ -15,7 +15,7 @@ from nbdrag import toonfaces
 from nbdrag.generators import segmenter as segmenter_module
 from nbdrag.generators.checkpoint import read_generator, save_generator
 from nbdrag.generators.errors import CheckpointError
-from nbdrag.generators.segmenter import Part, Segmenter
+from nbdrag.generators.segmenter import Part, Segmenter, surroundings
 from nbdrag.generators.segmenter_file import load_segmenter, save_segmenter
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.generators.zoo import load_generator
@@ -48,18 +48,33 @@ def make_features(config: StyleGAN2Config = TINY, n: int = 2) -> dict[int, Tenso
     }
 
 
-def naive(segmenter: Segmenter, features: dict[int, Tensor]) -> Tensor:
+def make_image(config: StyleGAN2Config = TINY, n: int = 2) -> Tensor:
+    rng = torch.Generator().manual_seed(6)
+    return torch.randn(n, 3, config.resolution, config.width, generator=rng, dtype=torch.float64)
+
+
+def colours_about(image: Tensor, resolution: int) -> Tensor:
+    """Colours of every cell and its neighbours, [N, 27, r, r'], by a convolution that copies."""
+    smaller = functional.interpolate(image, scale_factor=resolution / image.shape[2], mode="area")
+    framed = functional.pad(smaller, (1, 1, 1, 1), mode="replicate")
+    copies = torch.zeros(27, 3, 3, 3, dtype=image.dtype)
+    for i in range(27):
+        copies[i, i % 3, i // 9, i // 3 % 3] = 1
+    return functional.conv2d(framed, copies)
+
+
+def naive(segmenter: Segmenter, features: dict[int, Tensor], image: Tensor) -> Tensor:
     """Every map doubled until it is as large as the last, all stacked, every pixel on its own."""
     stack = []
-    for r in segmenter.resolutions:
-        x = features[r]
+    maps = [features[r] for r in segmenter.resolutions]
+    for x in [*maps, *(colours_about(image, r) for r in segmenter.looks)]:
         while x.shape[2] < segmenter.resolutions[-1]:
             x = functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         stack.append(x)
     stacked = torch.cat(stack, dim=1)
     n, _, height, width = stacked.shape
     pixels = stacked.permute(0, 2, 3, 1).reshape(n * height * width, -1)
-    weight = torch.cat([segmenter.first[str(r)] for r in segmenter.resolutions], dim=1)
+    weight = torch.cat(segmenter.slices, dim=1)
     wide = segmenter.hidden[0]
     total = 0
     for m in range(segmenter.members):
@@ -75,15 +90,22 @@ def naive(segmenter: Segmenter, features: dict[int, Tensor]) -> Tensor:
 
 @pytest.mark.parametrize("strip", [1, 5000, 1 << 20])
 @pytest.mark.parametrize(
-    "config", [TINY, StyleGAN2Config(16, base_width=2, channel_base=64), StyleGAN2Config(8)]
+    ("config", "looks"),
+    [
+        (TINY, 0),
+        (TINY, 1),
+        (TINY, 4),
+        (StyleGAN2Config(16, base_width=2, channel_base=64), 3),
+        (StyleGAN2Config(8), 2),
+    ],
 )
 @pytest.mark.parametrize("members", [1, 3])
-def test_equals_the_naive_way(monkeypatch, config, members, strip):
+def test_equals_the_naive_way(monkeypatch, config, looks, members, strip):
     monkeypatch.setattr(segmenter_module, "STRIP", strip)
-    segmenter = make(config, members=members, hidden=(6, 5)).double()
-    features = make_features(config)
-    found = segmenter(features)
-    expected = naive(segmenter, features)
+    segmenter = make(config, members=members, hidden=(6, 5), looks=looks).double()
+    features, image = make_features(config), make_image(config)
+    found = segmenter(features, image)
+    expected = naive(segmenter, features, image)
     assert found.shape == (2, 3, config.resolution, config.width)
     torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-11)
 
@@ -93,10 +115,28 @@ def test_gradients_equal_those_of_the_naive_way(monkeypatch, strip):
     monkeypatch.setattr(segmenter_module, "STRIP", strip)
     segmenter = make(members=2, hidden=(6, 5)).double()
     features = {r: x.requires_grad_() for r, x in make_features().items()}
+    image = make_image().requires_grad_()
     weight = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(5)).double()
-    wanted = [*features.values(), *segmenter.parameters()]
-    found = torch.autograd.grad((segmenter(features) * weight).sum(), wanted)
-    expected = torch.autograd.grad((naive(segmenter, features) * weight).sum(), wanted)
+    wanted = [image, *features.values(), *segmenter.parameters()]
+    found = torch.autograd.grad((segmenter(features, image) * weight).sum(), wanted)
+    expected = torch.autograd.grad((naive(segmenter, features, image) * weight).sum(), wanted)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("strip", [1, 1 << 20])
+def test_gradients_of_some_rows_are_those_rows_gradients(monkeypatch, strip):
+    monkeypatch.setattr(segmenter_module, "STRIP", strip)
+    segmenter = make(members=2, hidden=(6, 5)).double()
+    features = {r: x.requires_grad_() for r, x in make_features().items()}
+    image = make_image().requires_grad_()
+    wanted = [image, *features.values()]
+    whole = segmenter(features, image)
+    some = segmenter(features, image, learning=slice(6, 20))
+    assert torch.equal(some, whole)
+    weight = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(5)).double()
+    found = torch.autograd.grad((some * weight).sum(), wanted)
+    expected = torch.autograd.grad((whole * weight)[:, :, 6:20].sum(), wanted)
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
@@ -104,26 +144,27 @@ def test_gradients_equal_those_of_the_naive_way(monkeypatch, strip):
 def test_computes_in_the_type_of_the_features():
     segmenter = make(hidden=(32, 16))
     features = make_features()
-    exact = segmenter({r: x.float() for r, x in features.items()})
-    rounded = segmenter({r: x.bfloat16() for r, x in features.items()})
+    image = make_image().float()
+    exact = segmenter({r: x.float() for r, x in features.items()}, image)
+    rounded = segmenter({r: x.bfloat16() for r, x in features.items()}, image)
     assert rounded.dtype == torch.float32
     assert not torch.equal(rounded, exact)
     assert ((rounded - exact).norm() / exact.norm()).item() < 0.03
 
 
 def test_a_member_of_an_ensemble_is_a_segmenter():
-    together = make(members=3, hidden=(32, 8))
+    together, image = make(members=3, hidden=(32, 8)), make_image().float()
     alone = []
     for m in range(3):
         one = make(members=1, hidden=(32, 8))
         rows = slice(m * 32, (m + 1) * 32)
         state = {
-            name: value[rows] if name.startswith("first") else value[m : m + 1]
+            name: value[rows] if name.startswith(("first", "colours")) else value[m : m + 1]
             for name, value in together.state_dict().items()
         }
         one.load_state_dict(state)
-        alone.append(one({r: x.float() for r, x in make_features().items()}))
-    found = together({r: x.float() for r, x in make_features().items()})
+        alone.append(one({r: x.float() for r, x in make_features().items()}, image))
+    found = together({r: x.float() for r, x in make_features().items()}, image)
     torch.testing.assert_close(found, torch.stack(alone).mean(0), rtol=1e-4, atol=1e-5)
 
 
@@ -150,7 +191,7 @@ def test_segment_gives_the_picture_and_its_parts_at_once(generator):
     assert calls == [1]
     image, features = generator.synthesis(ws, taps=TINY.block_resolutions)
     assert torch.equal(found.image, image)
-    torch.testing.assert_close(found.logits, naive(generator.segmenter, features))
+    torch.testing.assert_close(found.logits, naive(generator.segmenter, features, image))
     assert found.labels.dtype == torch.uint8
     assert torch.equal(found.labels.long(), found.logits.argmax(1))
 
@@ -158,7 +199,27 @@ def test_segment_gives_the_picture_and_its_parts_at_once(generator):
 def test_a_label_can_be_wished_for(generator):
     ws = ws_of(generator).requires_grad_()
     generator.segment(ws).logits[:, 1].sum().backward()
-    assert (ws.grad.abs().sum(dim=(0, 2))[:-1] > 0).all()  # the last row steers colours alone
+    assert (ws.grad.abs().sum(dim=(0, 2)) > 0).all()  # the last row steers colours alone
+
+
+def test_without_a_look_at_the_picture_its_colours_count_for_nothing(generator):
+    generator.segmenter = make(looks=0).requires_grad_(False)
+    ws = ws_of(generator).requires_grad_()
+    generator.segment(ws).logits[:, 1].sum().backward()
+    assert (ws.grad.abs().sum(dim=(0, 2))[:-1] > 0).all()
+    assert (ws.grad[:, -1] == 0).all()
+
+
+def test_surroundings_are_the_colours_about_a_cell():
+    image = torch.arange(2 * 3 * 8 * 8.0).view(2, 3, 8, 8)
+    found = surroundings(image, 4)
+    assert found.shape == (2, 4, 4, 27)
+    smaller = image.view(2, 3, 4, 2, 4, 2).mean((3, 5))
+    about = smaller[1, :, 0:3, 1:4].permute(1, 2, 0)
+    torch.testing.assert_close(found[1, 1, 2].view(3, 3, 3), about)
+    # Beyond the border it goes on as there.
+    corner = smaller[0, :, [0, 0, 1]][:, :, [0, 0, 1]].permute(1, 2, 0)
+    torch.testing.assert_close(found[0, 0, 0].view(3, 3, 3), corner)
 
 
 def test_without_a_segmenter_segment_says_what_to_do(generator):
@@ -197,7 +258,13 @@ def test_features_of_something_else_are_refused(change, message):
     features = make_features()
     change(features)
     with pytest.raises(ValueError, match=message):
-        make().double()(features)
+        make().double()(features, make_image())
+
+
+@pytest.mark.parametrize("image", [make_image(n=1), make_image()[:, :2], make_image()[..., :16]])
+def test_another_picture_is_refused(image):
+    with pytest.raises(ValueError, match=r"image has shape .*expected .*\[2, 3, 32, 32\]"):
+        make().double()(make_features(), image)
 
 
 @pytest.mark.parametrize(
@@ -213,11 +280,13 @@ def test_features_of_something_else_are_refused(change, message):
         ({"channels": {4: 0, 8: 3}}, "is 0"),
         ({"members": 0}, "is 0"),
         ({"hidden": (8, -1)}, "is -1"),
+        ({"looks": 3}, "looks is 3; expected 0 to 2"),
+        ({"looks": -1}, "looks is -1"),
     ],
 )
 def test_what_cannot_be_built_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        Segmenter(**{"channels": {4: 3, 8: 2}, "parts": PARTS, **arguments})
+        Segmenter(**{"channels": {4: 3, 8: 2}, "parts": PARTS, "looks": 1, **arguments})
 
 
 # ----------------------------------------------------------------------------------------- in files
@@ -266,7 +335,10 @@ def test_files_that_hold_no_segmenter(tmp_path, generator):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d, w: d.update(members=3), "another shape: first"),
+        (lambda d, w: d.update(members=3), "another shape: colours"),
+        (lambda d, w: d.update(looks=1), r"unknown.*colours\.16"),
+        (lambda d, w: d.update(looks=5), "looks is 5; expected 0 to 4"),
+        (lambda d, w: d.pop("looks"), "unknown.*colours"),
         (lambda d, w: d.update(members="many"), "members is 'many'"),
         (lambda d, w: d.update(members=10**30), "describes no segmenter"),
         (lambda d, w: d.update(hidden=[6]), "describes no segmenter"),
@@ -287,6 +359,7 @@ def test_a_file_that_contradicts_itself_is_refused(tmp_path, change, message):
         "parts": [list(part) for part in PARTS],
         "hidden": [6, 5],
         "members": 2,
+        "looks": 3,
         "generator_hash": "",
     }
     weights = load_file(path)

@@ -1,6 +1,7 @@
 """Training looks features up exactly, learns what can be learnt, and says what is wrong."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nbdrag.generators.checkpoint import save_generator
-from nbdrag.generators.segmenter import Part, Segmenter
+from nbdrag.generators.segmenter import Part, Segmenter, surroundings
 from nbdrag.generators.segmenter_file import load_segmenter
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.training import segmenter as training
@@ -40,22 +41,25 @@ def truth(generator: Generator, ws: Tensor) -> Tensor:
     return (coarse > features[16][:, 1:2]).squeeze(1).to(torch.uint8)
 
 
-def stacked(generator: Generator, ws: Tensor) -> Tensor:
-    """Every block's features doubled to full size, pixels as rows."""
+def stacked(generator: Generator, ws: Tensor, looks: Sequence[int] = ()) -> Tensor:
+    """Every block's features, and colours, doubled to full size, pixels as rows."""
     maps = []
-    for x in generator.synthesis(ws, taps=TINY.block_resolutions).features.values():
+    image, features = generator.synthesis(ws, taps=TINY.block_resolutions)
+    colours = [surroundings(image, r).permute(0, 3, 1, 2) for r in looks]
+    for x in [*features.values(), *colours]:
         while x.shape[2] < TINY.resolution:
             x = functional.interpolate(x, scale_factor=2, mode="bilinear")
         maps.append(x)
     return torch.cat(maps, dim=1).permute(0, 2, 3, 1).flatten(0, 2)
 
 
-def test_features_of_pixels_are_those_of_the_whole_stack(generator, examples):
-    pixels = Pixels.of(generator, examples)
+@pytest.mark.parametrize("looks", [(), (8, 16)])
+def test_features_of_pixels_are_those_of_the_whole_stack(generator, examples, looks):
+    pixels = Pixels.of(generator, examples, looks)
     everything = torch.arange(len(pixels.labels))
     assert pixels.size == (16, 8)
     torch.testing.assert_close(
-        pixels.features(everything), stacked(generator, examples.ws), rtol=1e-5, atol=1e-5
+        pixels.features(everything), stacked(generator, examples.ws, looks), rtol=1e-5, atol=1e-5
     )
     assert torch.equal(pixels.labels, examples.labels.flatten())
 
@@ -73,28 +77,28 @@ def test_pixels_without_a_label_are_never_drawn(generator, examples):
 def test_normalising_folds_into_the_first_layer(generator, examples):
     rng = torch.Generator().manual_seed(2)
     channels = {r: TINY.channels(r) for r in TINY.block_resolutions}
-    segmenter = Segmenter(channels, PARTS, hidden=(7, 5), members=3, rng=rng)
-    x = stacked(generator, examples.ws)
+    segmenter = Segmenter(channels, PARTS, hidden=(7, 5), members=3, looks=2, rng=rng)
+    x = stacked(generator, examples.ws, segmenter.looks)
     mean, deviation = torch.randn(x.shape[1], generator=rng), torch.rand(x.shape[1], generator=rng)
     deviation += 0.5
     expected = member_logits(segmenter, (x - mean) / deviation).mean(0)
     fold(segmenter, mean, deviation)
-    features = generator.synthesis(examples.ws, taps=TINY.block_resolutions).features
-    found = segmenter(features).permute(0, 2, 3, 1).flatten(0, 2)
+    image, features = generator.synthesis(examples.ws, taps=TINY.block_resolutions)
+    found = segmenter(features, image).permute(0, 2, 3, 1).flatten(0, 2)
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_learns_from_a_few_pictures_what_holds_for_others(generator, examples, capsys):
     segmenter = train(
-        generator, examples, steps=300, batch=256, hidden=(16, 8), rate=1e-2, noise=0.05
+        generator, examples, looks=1, steps=300, batch=256, hidden=(16, 8), rate=1e-2, noise=0.05
     )
     assert segmenter.generator_hash == generator.content_hash
     assert segmenter.parts == PARTS
     assert not any(p.requires_grad for p in segmenter.parameters())
     z = torch.randn(8, 6, generator=torch.Generator().manual_seed(3))
     ws = generator.mapping(z)
-    features = generator.synthesis(ws, taps=TINY.block_resolutions).features
-    right = (segmenter(features).argmax(1) == truth(generator, ws)).float().mean()
+    image, features = generator.synthesis(ws, taps=TINY.block_resolutions)
+    right = (segmenter(features, image).argmax(1) == truth(generator, ws)).float().mean()
     assert 0.1 < examples.labels.float().mean() < 0.9
     assert right > 0.9
     assert capsys.readouterr().out == ""  # fewer steps than a line of progress stands for
