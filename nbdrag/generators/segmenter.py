@@ -193,8 +193,8 @@ class Segmenter(nn.Module):
         ]
 
     def seen(self, image: Tensor) -> dict[int, Tensor]:
-        """The colours about each cell, [N, r, r', 27], for every size r that is looked at."""
-        return {r: surroundings(image, r) for r in self.looks}
+        """The picture in every size r that is looked at, framed: [N, 3, r + 2, r' + 2]."""
+        return {r: framed(image, r) for r in self.looks}
 
     def coarse(self, features: Mapping[int, Tensor], colours: Mapping[int, Tensor]) -> Tensor:
         """What all blocks but the last, and colours there, add to the first hidden layer.
@@ -209,7 +209,7 @@ class Segmenter(nn.Module):
         h = self.first_bias.to(least.dtype).repeat(*least.shape[:3], 1)
         for r in self.resolutions[:-1]:
             h = doubled(h) if r > SMALLEST else h
-            h = self.add(h, r, features[r].permute(0, 2, 3, 1), colours.get(r))
+            h = self.add(h, r, features[r], colours.get(r))
         return h
 
     def rows(
@@ -236,10 +236,10 @@ class Segmenter(nn.Module):
         Tensor, shape [N, bottom - top, W, K]
         """
         finest = self.resolutions[-1]
-        x = features[finest][:, :, top:bottom].permute(0, 2, 3, 1)
-        dtype, shape = x.dtype, x.shape[:3]
-        near = colours[finest][:, top:bottom] if finest in colours else None
+        x = features[finest][:, :, top:bottom]
+        near = colours[finest][:, :, top : bottom + AROUND - 1] if finest in colours else None
         x = self.add(doubled_rows(h, top, bottom), finest, x, near)
+        dtype, shape = x.dtype, x.shape[:3]
         x = functional.relu_(x).view(-1, self.members, self.hidden[0]).transpose(0, 1)
         x = torch.baddbmm(self.second_bias.to(dtype), x, self.second.to(dtype))
         # The mean over members is one more linear map.
@@ -248,17 +248,20 @@ class Segmenter(nn.Module):
         x = torch.addmm(bias, x.to(bias.dtype), third)
         return x.view(*shape, -1)
 
-    def add(self, h: Tensor, resolution: int, x: Tensor, colours: Tensor | None) -> Tensor:
-        """Add to h, [N, s, r', members * wide], what a block's features and colours contribute.
+    def add(self, h: Tensor, resolution: int, x: Tensor, picture: Tensor | None) -> Tensor:
+        """Add to h, [N, s, r', members * wide], what features and colours contribute.
 
-        Takes the place of h, as product and sum in one.
+        They are [N, C, s, r'] and, framed, [N, 3, s + 2, r' + 2]. Takes the place of h, as product
+        and sum in one.
         """
-        rows, weight = h.flatten(0, 2), self.first[str(resolution)]
-        rows = rows.addmm_(x.flatten(0, 2), weight.to(x.dtype).T)
-        if colours is not None:
-            weight, near = self.colours[str(resolution)], colours.to(x.dtype)
-            rows = rows.addmm_(near.flatten(0, 2), weight.to(x.dtype).T)
-        return rows.view(h.shape)
+        weight = self.first[str(resolution)].to(x.dtype)
+        h = h.flatten(0, 2).addmm_(x.permute(0, 2, 3, 1).flatten(0, 2), weight.T).view(h.shape)
+        if picture is not None:
+            # Their channels come first in memory: so a product for each picture.
+            weight = self.colours[str(resolution)].to(x.dtype).T.expand(len(h), -1, -1)
+            near = surroundings(picture.to(x.dtype)).flatten(2).transpose(1, 2)
+            h = h.flatten(1, 2).baddbmm_(near, weight).view(h.shape)
+        return h
 
     def check(self, features: Mapping[int, Tensor], image: Tensor) -> None:
         """Refuse features of another generator, an incomplete set, and another picture."""
@@ -293,10 +296,8 @@ class Segmenter(nn.Module):
         )
 
 
-def surroundings(image: Tensor, resolution: int) -> Tensor:
-    """Colours of cells and of those around them, in a picture made smaller.
-
-    Beyond the border it goes on as there.
+def framed(image: Tensor, resolution: int) -> Tensor:
+    """A picture made smaller, with one cell more on all sides; there it goes on as at the border.
 
     Parameters
     ----------
@@ -306,13 +307,23 @@ def surroundings(image: Tensor, resolution: int) -> Tensor:
 
     Returns
     -------
-    Tensor, shape [N, r, r', 27]
+    Tensor, shape [N, 3, r + 2, r' + 2]
     """
-    small = functional.avg_pool2d(image, image.shape[2] // resolution)
-    height, width = small.shape[2:]
-    padded = functional.pad(small, (AROUND // 2,) * 4, mode="replicate").permute(0, 2, 3, 1)
+    factor = image.shape[2] // resolution
+    small = functional.avg_pool2d(image, factor) if factor > 1 else image
+    return functional.pad(small, (AROUND // 2,) * 4, mode="replicate")
+
+
+def surroundings(picture: Tensor) -> Tensor:
+    """The colours of each cell and of those around it, in a framed picture [N, 3, h + 2, w + 2].
+
+    Returns
+    -------
+    Tensor, shape [N, 27, h, w]
+    """
+    height, width = (size - AROUND + 1 for size in picture.shape[2:])
     shifts = [(y, x) for y in range(AROUND) for x in range(AROUND)]
-    return torch.cat([padded[:, y : y + height, x : x + width] for y, x in shifts], dim=-1)
+    return torch.cat([picture[:, :, y : y + height, x : x + width] for y, x in shifts], dim=1)
 
 
 def doubled(x: Tensor) -> Tensor:

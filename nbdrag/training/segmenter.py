@@ -32,7 +32,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, embedding_bag
 
-from nbdrag.generators.segmenter import Segmenter, doubled, surroundings
+from nbdrag.generators.segmenter import Segmenter, doubled, framed, surroundings
 from nbdrag.generators.segmenter_file import save_segmenter
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
@@ -171,9 +171,9 @@ class Pixels(NamedTuple):
         with torch.no_grad():
             for ws in examples.ws:
                 image, features = generator.synthesis(ws[None], taps=taps)
-                cells = [features[r].permute(0, 2, 3, 1) for r in taps]
-                cells += [surroundings(image, r) for r in looks]
-                made.append([x[0].cpu() for x in cells])
+                cells = [features[r] for r in taps]
+                cells += [surroundings(framed(image, r)) for r in looks]
+                made.append([x[0].permute(1, 2, 0).cpu() for x in cells])
         labels = examples.labels.flatten()
         (places,) = (labels != UNKNOWN).nonzero(as_tuple=True)
         size = generator.height, generator.width

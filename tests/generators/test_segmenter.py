@@ -15,7 +15,7 @@ from nbdrag import toonfaces
 from nbdrag.generators import segmenter as segmenter_module
 from nbdrag.generators.checkpoint import read_generator, save_generator
 from nbdrag.generators.errors import CheckpointError
-from nbdrag.generators.segmenter import Part, Segmenter, surroundings
+from nbdrag.generators.segmenter import Part, Segmenter, framed, surroundings
 from nbdrag.generators.segmenter_file import load_segmenter, save_segmenter
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.generators.zoo import load_generator
@@ -212,14 +212,14 @@ def test_without_a_look_at_the_picture_its_colours_count_for_nothing(generator):
 
 def test_surroundings_are_the_colours_about_a_cell():
     image = torch.arange(2 * 3 * 8 * 8.0).view(2, 3, 8, 8)
-    found = surroundings(image, 4)
-    assert found.shape == (2, 4, 4, 27)
+    found = surroundings(framed(image, 4))
+    assert found.shape == (2, 27, 4, 4)
     smaller = image.view(2, 3, 4, 2, 4, 2).mean((3, 5))
     about = smaller[1, :, 0:3, 1:4].permute(1, 2, 0)
-    torch.testing.assert_close(found[1, 1, 2].view(3, 3, 3), about)
+    torch.testing.assert_close(found[1, :, 1, 2].view(3, 3, 3), about)
     # Beyond the border it goes on as there.
     corner = smaller[0, :, [0, 0, 1]][:, :, [0, 0, 1]].permute(1, 2, 0)
-    torch.testing.assert_close(found[0, 0, 0].view(3, 3, 3), corner)
+    torch.testing.assert_close(found[0, :, 0, 0].view(3, 3, 3), corner)
 
 
 def test_without_a_segmenter_segment_says_what_to_do(generator):

@@ -22,7 +22,7 @@ def with_parts(generator: Generator) -> Generator:
     channels = {r: config.channels(r) for r in config.block_resolutions}
     parted = deepcopy(generator)
     owner = generator.content_hash
-    segmenter = Segmenter(channels, PARTS, hidden=(8, 8), members=1, generator_hash=owner)
+    segmenter = Segmenter(channels, PARTS, hidden=(8, 8), members=1, looks=1, generator_hash=owner)
     parted.segmenter = segmenter.requires_grad_(False)
     ws = torch.stack([sample(generator, seed, 0.7) for seed in range(8)])
     segmenter.third /= parted.segment(ws).logits.std(dim=(0, 2, 3))

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nbdrag.generators.checkpoint import save_generator
-from nbdrag.generators.segmenter import Part, Segmenter, surroundings
+from nbdrag.generators.segmenter import Part, Segmenter, framed, surroundings
 from nbdrag.generators.segmenter_file import load_segmenter
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.training import segmenter as training
@@ -45,7 +45,7 @@ def stacked(generator: Generator, ws: Tensor, looks: Sequence[int] = ()) -> Tens
     """Every block's features, and colours, doubled to full size, pixels as rows."""
     maps = []
     image, features = generator.synthesis(ws, taps=TINY.block_resolutions)
-    colours = [surroundings(image, r).permute(0, 3, 1, 2) for r in looks]
+    colours = [surroundings(framed(image, r)) for r in looks]
     for x in [*features.values(), *colours]:
         while x.shape[2] < TINY.resolution:
             x = functional.interpolate(x, scale_factor=2, mode="bilinear")
