@@ -1,7 +1,7 @@
 """The parts of toonfaces: sixteen labelled examples for a segmenter, and how good it became.
 
     python -m nbdrag.training.toonface_parts draw toonfaces-128 FOLDER
-    python -m nbdrag.training.segmenter toonfaces-128 FOLDER nbdrag/assets/toonfaces-128-parts.safetensors --members 4
+    python -m nbdrag.training.segmenter toonfaces-128 FOLDER nbdrag/assets/toonfaces-128-parts.safetensors --members 4 --looks 3
     python -m nbdrag.training.toonface_parts evaluate toonfaces-128
 
 With another generator a person would sit down and paint sixteen part maps. Here the labeller does

@@ -359,7 +359,7 @@ def test_a_file_that_contradicts_itself_is_refused(tmp_path, change, message):
         "parts": [list(part) for part in PARTS],
         "hidden": [6, 5],
         "members": 2,
-        "looks": 3,
+        "looks": 2,
         "generator_hash": "",
     }
     weights = load_file(path)
