@@ -106,7 +106,7 @@ class Segmenter(nn.Module):
         *,
         hidden: tuple[int, int] = (48, 32),
         members: int = 2,
-        looks: int = 2,
+        looks: int = 0,
         generator_hash: str = "",
         rng: torch.Generator | None = None,
     ) -> None:

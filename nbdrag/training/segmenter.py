@@ -48,7 +48,7 @@ def train(
     *,
     hidden: tuple[int, int] = (48, 32),
     members: int = 2,
-    looks: int = 2,
+    looks: int = 0,
     steps: int = 8000,
     batch: int = 2048,
     rate: float = 1e-3,
@@ -253,7 +253,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="the .safetensors file to write")
     parser.add_argument("--hidden", type=int, nargs=2, default=(48, 32))
     parser.add_argument("--members", type=int, default=2)
-    parser.add_argument("--looks", type=int, default=2, help="sizes at which colours are seen")
+    parser.add_argument("--looks", type=int, default=0, help="sizes at which colours are seen")
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--noise", type=float, default=0.8)

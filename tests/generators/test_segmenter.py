@@ -32,7 +32,7 @@ def channels_of(config: StyleGAN2Config) -> dict[int, int]:
 
 def make(config: StyleGAN2Config = TINY, **options) -> Segmenter:
     rng = torch.Generator().manual_seed(3)
-    segmenter = Segmenter(channels_of(config), PARTS, rng=rng, **options)
+    segmenter = Segmenter(channels_of(config), PARTS, rng=rng, **{"looks": 2, **options})
     with torch.no_grad():
         for name, parameter in segmenter.named_parameters():
             if name.endswith("bias"):
