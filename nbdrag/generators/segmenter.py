@@ -15,10 +15,10 @@ Horner's rule:
 
     h = W4 f4;   h = U h + W8 f8;   h = U h + W16 f16;   ...
 
-The picture itself is looked at, too, at the finest sizes: p, the colours of each cell and of the
-eight around it. Coarse blocks plan a picture, and in a latent that was found, by projection or by
-an edit, finer ones may paint over their plan; colours tell what came of it. That is one more linear
-term,
+The picture itself can be looked at, too (`looks`), at the finest sizes: p, the colours of each cell
+and of the eight around it. Coarse blocks plan a picture, and in a latent that was found, by
+projection or by an edit, finer ones may paint over their plan; colours tell what came of it. That
+is one more linear term,
 
     h = U h + W64 f64 + V64 p64;   h = U h + W128 f128 + V128 p128.
 
