@@ -58,7 +58,7 @@ from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
 from nbdrag.metrics import mean_distance
 from nbdrag.toonfaces.reader import Reader, load_reader
-from nbdrag.training.auto_draggan_quality import training_of
+from nbdrag.training.auto_draggan_options import training_of
 
 LIMIT = 100  # steps of a drag that is optimised
 REFINED = (4, 22)  # steps after a prediction
@@ -147,13 +147,14 @@ def predicted(generator: Generator, path: Path) -> tuple[str, Method, Row]:
     """Auto DragGAN by the predictor in a file, used as it was trained: a name, the way, and how."""
     predictor, training = load_predictor(path, generator), training_of(path)
     regularize = training["options"].get("regularize", 1) > 0
-    options = AutoDragOptions.for_generator(generator).updated({"regularize": regularize})
+    how = {"regularize": regularize, "steady": training["options"].get("steady", 0) > 0}
+    options = AutoDragOptions.for_generator(generator).updated(how)
     edit = partial(auto_drag, options=options, predictor=predictor)
     name = f"n = {predictor.config.steps}" + ("" if regularize else ", no regularizer")
     if training["options"].get("delta") == 0:
         name += ", no L_stay"
-    how = {"training_steps": training["steps"], "minutes": training["minutes"]}
-    return name, Method(edit, options, path, "none"), how
+    trained = {"training_steps": training["steps"], "minutes": training["minutes"]}
+    return name, Method(edit, options, path, "none"), trained
 
 
 def stay(

@@ -8,6 +8,9 @@ What it was trained on, it can do: a way up to the predictor's reach. A longer o
 *hops* of equal length. Each starts from the picture of the one before, with its handles where the
 plan has them by then.
 
+Part of what is told is no answer to the question: of handles that stay where they are, too, comes
+a latent that is a little nearer to the mean. It is taken off (`LatentPredictor.steady`).
+
 How near a prediction comes is not in its hands: it never sees the picture that it makes. But
 DragGAN can go on from there, with what is left of the way, and a few steps are enough (`refine`).
 Handles are found again in the predicted picture first, by their features in the first one.
@@ -57,12 +60,19 @@ class AutoDragOptions(DragOptions):
         At most so many steps of DragGAN follow. `max_steps` has no say.
     regularize : bool
         Whether predictions go through the Latent Regularizer: without, an ablation.
+    steady : bool
+        Whether what is predicted for handles that stay where they are is taken off each prediction
+        (`LatentPredictor.steady`). Without, as in the paper, every drag also leads a little
+        towards the mean portrait.
     """
 
     refine: int = number(
         0, "Refinement", 0, 10_000, 1, "So many steps of DragGAN follow the prediction."
     )
     regularize: bool = switch(True, "Regularise", "Keep predicted latents where they are likely.")
+    steady: bool = switch(
+        True, "Steady", "Take off what would be predicted for handles that stay where they are."
+    )
 
     @classmethod
     def for_generator(cls, generator: Generator) -> AutoDragOptions:
@@ -162,6 +172,7 @@ def _iterate(
         [handles],
         [targets],
         regularize=options.regularize,
+        steady=options.steady,
         features=first[predictor.config.feature_block],
     )[0]
     unseen = start.new_empty(0, block, block * generator.width // generator.height)
@@ -198,6 +209,7 @@ def auto_drag_batch(
     *,
     predictor: LatentPredictor | None = None,
     regularize: bool = True,
+    steady: bool = True,
 ) -> Tensor:
     """Predict several drags at once, without previews: the quickest way from points to latents.
 
@@ -206,8 +218,10 @@ def auto_drag_batch(
     ws : Tensor, shape [N, num_ws, w_dim]
     handles, targets : sequence of N array_likes, shape [P, 2]
         P may differ from drag to drag.
-    predictor, regularize
+    predictor
         As for `auto_drag`.
+    regularize, steady
+        As in `AutoDragOptions`.
 
     Returns
     -------
@@ -237,6 +251,7 @@ def auto_drag_batch(
         [each for each, _ in pairs],
         [each for _, each in pairs],
         regularize=regularize,
+        steady=steady,
     )
 
 
@@ -273,11 +288,14 @@ def predict(
     targets: Sequence[Tensor],
     *,
     regularize: bool = True,
+    steady: bool = True,
     features: Tensor | None = None,
+    drift: Tensor | None = None,
 ) -> Tensor:
     """Predict drags whose arguments have been checked: [N, hops * n, num_ws, w_dim].
 
-    F_0 of all, `features`, need not be made if somebody has it.
+    F_0 of all, `features`, need not be made if somebody has it; nor the `drift` that is taken off
+    in the first hop.
     """
     config, like = predictor.config, predictor.w_mean
     begin, real = filled_up(handles)
@@ -288,13 +306,31 @@ def predict(
         if features is None:
             features = generator.synthesis(ws, until=block, taps=(block,)).features[block]
         here, there = (torch.lerp(begin, end, (hop + i) / count).to(like) for i in (0, 1))
-        sequence = predictor(
-            ws.to(like), features.to(like), here, there, real, regularize=regularize
-        )
+        asked = (ws.to(like), features.to(like), here, there, real)
+        if steady:
+            sequence = predictor.steady(*asked, regularize=regularize, drift=drift)
+        else:
+            sequence = predictor(*asked, regularize=regularize)
         told.append(sequence.to(ws))
         told[-1][:, :, config.movable :] = ws[:, None, config.movable :]  # not even rounded
-        ws, features = told[-1][:, -1], None
+        ws, features, drift = told[-1][:, -1], None, None
     return torch.cat(told, dim=1)
+
+
+@torch.no_grad()
+def drift(
+    predictor: LatentPredictor,
+    ws: Tensor,
+    features: Tensor,
+    handles: Sequence[Tensor],
+    *,
+    regularize: bool = True,
+) -> Tensor:
+    """What `predict` takes off in the first hop, to be told once if the same handles come again."""
+    like = predictor.w_mean
+    begin, real = filled_up(handles)
+    asked = (ws.to(like), features.to(like), begin.to(like), real)
+    return predictor.drift(*asked, regularize=regularize)
 
 
 def hops(config: PredictorConfig, handles: Tensor, targets: Tensor) -> int:

@@ -10,6 +10,10 @@ then tells one latent after the other (its decoder's tokens):
 Each step is short, so that little of the picture has to change at once, and each knows the ones
 before (Eqs. 8-11). Every prediction goes through the Latent Regularizer, and on from there.
 
+All that a network has learnt of likely answers is told whether it was asked for or not: even of
+handles that stay where they are a latent comes, that leads a little towards the mean. This *drift*
+is known, as one only has to ask, and is taken off (`LatentPredictor.steady`); the paper doesn't.
+
 A pair of handle and target is one token: both patches, both places, and the way between them.
 Tokens of pairs carry no number, so their order doesn't matter, and a batch with different numbers
 of pairs is filled up with pairs that nobody hears.
@@ -281,6 +285,57 @@ class LatentPredictor(nn.Module):
             rows = self.regularizer(rows) if regularize else rows
             told.append(rows)
         return self.denormalised(torch.stack(told, dim=1))
+
+    def steady(
+        self,
+        ws: Tensor,
+        features: Tensor,
+        handles: Tensor,
+        targets: Tensor,
+        real: Tensor,
+        *,
+        regularize: bool = True,
+        drift: Tensor | None = None,
+    ) -> Tensor:
+        """Tell the latents of drags, less the drift: where nothing is to move, w_0 stays.
+
+        Parameters
+        ----------
+        ws, features, handles, targets, real, regularize
+            As for `forward`.
+        drift : Tensor, shape [B, steps, num_ws, w_dim], optional
+            Likewise `drift`, if it is known: it depends on all of them but the targets.
+
+        Returns
+        -------
+        Tensor, shape [B, steps, num_ws, w_dim]
+            w_1, ..., w_n.
+        """
+        if drift is not None:
+            return self(ws, features, handles, targets, real, regularize=regularize) - drift
+        # One batch of each drag and the same of no length is quicker than one after the other.
+        ends = torch.stack([targets, handles], dim=1).flatten(0, 1)
+        begins, points, heard = (each.repeat_interleave(2, 0) for each in (ws, handles, real))
+        told = self(begins, features, points, ends, heard, regularize=regularize)
+        led, stayed = told.unflatten(0, (-1, 2)).unbind(1)
+        latents: Tensor = ws[:, None] + (led - stayed)
+        return latents
+
+    def drift(
+        self,
+        ws: Tensor,
+        features: Tensor,
+        handles: Tensor,
+        real: Tensor,
+        *,
+        regularize: bool = True,
+    ) -> Tensor:
+        """Tell how far latents are led where no handle is to move: [B, steps, num_ws, w_dim].
+
+        Parameters are those of `forward`.
+        """
+        stayed = self(ws, features, handles, handles, real, regularize=regularize)
+        return stayed - ws[:, None]
 
     def encode(self, features: Tensor, handles: Tensor, targets: Tensor, real: Tensor) -> Question:
         """Encode picture and points; parameters are those of `forward`."""

@@ -19,10 +19,14 @@ Predictions are trained as they are used, each on top of the ones before. The pa
 true ones instead; but after w_1 their rest is no secret, since all steps lead in one direction, and
 only the first of five would be learnt.
 
+Predictions are also taken as they are used, less what is told for handles that stay where they are
+(`LatentPredictor.steady`).
+
 The folder holds ``checkpoint.pt``, all there is to go on from; ``log.jsonl``, a line for every so
 many steps; ``options.json`` and ``commands.txt``. Ctrl-C, or the system's request to end, is taken
 in good order. The same command goes on from there, to more ``--steps`` if they are given. On a GPU:
-``--device cuda``.
+``--device cuda``. A predictor whose folder is lost can be trained on from its file, ``--begin
+FILE``: then only the second stage is left.
 
 References
 ----------
@@ -47,7 +51,7 @@ import torch
 from torch import Tensor
 
 from nbdrag.editing.latent_predictor import LatentPredictor, PredictorConfig
-from nbdrag.editing.latent_predictor_file import save_predictor
+from nbdrag.editing.latent_predictor_file import load_predictor, save_predictor
 from nbdrag.editing.latent_regularizer import spoilt
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
@@ -55,7 +59,7 @@ from nbdrag.toonfaces.reader import load_reader
 from nbdrag.training.auto_draggan_drags import Drags, LandmarkDrags, Source
 from nbdrag.training.auto_draggan_landmarks import known_landmarks, read_portraits
 from nbdrag.training.auto_draggan_matches import MatchedDrags
-from nbdrag.training.auto_draggan_options import TrainingOptions, settled
+from nbdrag.training.auto_draggan_options import TrainingOptions, settled, training_of
 from nbdrag.training.gan import Interrupt
 
 Losses = dict[str, float]
@@ -114,7 +118,7 @@ class Training:
         options, predictor = self.options, self.predictor
         progress = self.steps / options.steps
         drags = source.draw(self.rng)
-        told = tell(predictor, drags, regularize=options.regularize > 0)
+        told = tell(predictor, drags, regularize=options.regularize > 0, steady=options.steady > 0)
         pred = (told - drags.sequence[:, 1:])[:, :, : predictor.config.movable].abs().mean()
         pred = pred / predictor.w_deviation.squeeze()
         drag = source.drag_loss(drags, told, progress, self.rng)
@@ -185,10 +189,13 @@ WARM_UP = 200  # steps in which the step size grows to its first value
 AVERAGED = 500  # steps that the average reaches back
 
 
-def tell(predictor: LatentPredictor, drags: Drags, *, regularize: bool = True) -> Tensor:
+def tell(
+    predictor: LatentPredictor, drags: Drags, *, regularize: bool = True, steady: bool = True
+) -> Tensor:
     """What a predictor tells of drags: [B, n, num_ws, w_dim]."""
     _, sequence, handles, targets, real, *_ = drags
-    return predictor(sequence[:, 0], drags.features, handles, targets, real, regularize=regularize)
+    way = predictor.steady if steady else predictor
+    return way(sequence[:, 0], drags.features, handles, targets, real, regularize=regularize)
 
 
 def falling(progress: float, least: float) -> float:
@@ -221,6 +228,17 @@ def untrained(generator: Generator, config: PredictorConfig, seed: int) -> Laten
 
 
 MEASURED = 64  # pictures that means and deviations are taken from
+
+
+def trained(file: Path, generator: Generator, config: PredictorConfig) -> dict[str, Tensor]:
+    """Weights of a predictor in a file. Raises ValueError if it has another construction."""
+    predictor = load_predictor(file, generator)
+    if predictor.config != config:
+        raise ValueError(
+            f"{file} has a predictor of another construction than this training's; say with "
+            f"--construction what is otherwise: its is {predictor.config}."
+        )
+    return predictor.state_dict()
 
 
 def make_source(
@@ -321,6 +339,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="NAME=NUMBER",
         help="what is to be otherwise than PredictorConfig.for_generator has it: steps=1",
     )
+    parser.add_argument(
+        "--begin", type=Path, metavar="FILE", help="a predictor to train on, in a new folder"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     for each in dataclasses.fields(TrainingOptions):
@@ -346,11 +367,17 @@ def run(parsed: argparse.Namespace, typed: Sequence[str]) -> None:
         if getattr(parsed, each.name) is not None
     }
     options, config = settled(out / "options.json", generator, given, parsed.construction)
-    training = Training(
-        untrained(generator, config, options.seed),
-        options,
-        torch.Generator().manual_seed(options.seed),
-    )
+    predictor = untrained(generator, config, options.seed)
+    if parsed.begin:
+        predictor.load_state_dict(trained(parsed.begin, generator, config))
+    rng = torch.Generator().manual_seed(options.seed)
+    training = Training(predictor, options, rng)
+    commands = out / "commands.txt"
+    if parsed.begin and not commands.exists():
+        training.regularizer_steps = options.regularizer_steps
+        before = training_of(parsed.begin)
+        training.seconds = 60 * before.get("minutes", 0.0)
+        commands.write_text("".join(f"{each}\n" for each in before.get("commands", [])))
     ours = generator.source.startswith("toonfaces")
     source = make_source(
         generator, config, options, out, parsed.by or ("landmarks" if ours else "matches")
@@ -363,7 +390,6 @@ def run(parsed: argparse.Namespace, typed: Sequence[str]) -> None:
         if "source" in checkpoint:
             source.restore(checkpoint["source"])
         print(f"going on from step {training.steps}", flush=True)
-    commands = out / "commands.txt"
     if training.steps < options.steps:
         with commands.open("a") as file:
             command = shlex.join(["python", "-m", "nbdrag.training.auto_draggan", *typed])

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
+
 from nbdrag.editing.latent_predictor import PredictorConfig
 from nbdrag.generators.stylegan2 import Generator
 
@@ -37,6 +39,8 @@ class TrainingOptions:
         With landmarks: so many drags of a batch are read off the picture in the last part.
     regularize : int
         1, or 0 to train predictions that don't go through the regularizer: an ablation.
+    steady : int
+        1 to train predictions less their drift, as they are used; 0 for the paper's.
     seed : int
     """
 
@@ -56,6 +60,7 @@ class TrainingOptions:
     portraits: int = 10_752
     asked: int = 8
     regularize: int = 1
+    steady: int = 1
     seed: int = 0
 
     @classmethod
@@ -109,3 +114,10 @@ def settled(
     kept_now = {"training": dataclasses.asdict(options), "construction": dataclasses.asdict(wanted)}
     file.write_text(json.dumps(kept_now, indent=1) + "\n")
     return options, wanted
+
+
+def training_of(path: Path) -> dict[str, Any]:
+    """How a predictor was trained, as its file says."""
+    with safe_open(path, framework="pt") as file:
+        found: dict[str, Any] = json.loads((file.metadata() or {}).get("training", "{}"))
+    return found

@@ -17,10 +17,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from nbdrag.editing.auto_draggan import AutoDragOptions, auto_drag, auto_drag_batch
@@ -35,6 +34,7 @@ from nbdrag.generators.zoo import load_generator
 from nbdrag.metrics import frechet_distance, mean_distance
 from nbdrag.toonfaces import LANDMARKS
 from nbdrag.toonfaces.reader import Reader, load_reader
+from nbdrag.training.auto_draggan_options import training_of
 
 FACIAL = [i for i, name in enumerate(LANDMARKS) if not name.endswith("_ear")]
 SURE = 0.5  # confidence and visibility needed in both portraits
@@ -165,13 +165,6 @@ def draw_sheet(generator: Generator, by: dict[str, Way], cases: list[Case], path
                     image[colour, y - 1 : y + 2, x - 1 : x + 2] = 1
             rows.append(image)
     tiled(torch.stack(rows), columns=len(cases)).save(path, optimize=True)
-
-
-def training_of(path: Path) -> dict[str, Any]:
-    """How a predictor was trained, as its file says."""
-    with safe_open(path, framework="pt") as file:
-        found: dict[str, Any] = json.loads((file.metadata() or {}).get("training", "{}"))
-    return found
 
 
 def main(given: Sequence[str] | None = None) -> None:

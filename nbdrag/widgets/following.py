@@ -2,8 +2,8 @@
 
 Where the hand has led the handles to, the Latent Predictor tells the picture of
 (`nbdrag.editing.auto_draggan`). It always tells it from the picture at rest, with which the hand
-began: so passes don't add up, nothing drifts, and going back to the start shows the start. The
-features of that picture are made once.
+began: so passes don't add up, and going back to the start shows the start. The features of that
+picture are made once, and so is what the predictor tells of handles that stay, to be taken off.
 
 A hand is faster than a pass, and it waits for the picture and for nothing else. So the pass is made
 on the thread that took the message, as for a slider. The page says where the hand is shortly before
@@ -30,6 +30,7 @@ from torch import Tensor
 from nbdrag.editing.auto_draggan import (
     AutoDragOptions,
     check_drag,
+    drift,
     fitting_predictor,
     hops,
     predict,
@@ -62,6 +63,14 @@ class Wanted(NamedTuple):
     targets: Tensor
 
 
+class Drift(NamedTuple):
+    """What is told of handles [P, 2] that stay where they are, and how it was told."""
+
+    handles: Tensor
+    regularize: bool
+    told: Tensor
+
+
 @dataclass(eq=False)
 class Held:
     """A gesture under way.
@@ -76,6 +85,8 @@ class Held:
         The newest.
     features : Tensor or None
         F_0 of that picture, once it is known.
+    drift : Drift or None
+        Of the handles that were asked for last, once it is known.
     """
 
     work: Work
@@ -83,6 +94,7 @@ class Held:
     predictor: LatentPredictor
     wish: Wanted
     features: Tensor | None = None
+    drift: Drift | None = None
 
 
 class Following(Sliding):
@@ -231,9 +243,24 @@ def told(held: Held, wish: Wanted, options: AutoDragOptions) -> Tensor:
             [wish.handles],
             [wish.targets],
             regularize=options.regularize,
+            steady=options.steady,
             features=held.features,
+            drift=known_drift(held, held.features, wish, options),
         )
     return sequence[0, -1]
+
+
+def known_drift(
+    held: Held, features: Tensor, wish: Wanted, options: AutoDragOptions
+) -> Tensor | None:
+    """What is taken off a pass, made once for all passes with the same handles."""
+    if not options.steady:
+        return None
+    known, handles, regularize = held.drift, wish.handles, options.regularize
+    if known is None or known.regularize != regularize or not torch.equal(known.handles, handles):
+        told = drift(held.predictor, held.ws[None], features, [handles], regularize=regularize)
+        held.drift = known = Drift(handles, regularize, told)
+    return known.told
 
 
 def seen(held: Held, latent: Tensor, mask: MaskArray | None) -> Tensor:

@@ -150,12 +150,14 @@ def test_a_predictor_is_used_as_it_was_trained(generator, tmp_path: Path) -> Non
     config = dataclasses.replace(PredictorConfig.for_generator(generator), steps=2)
     predictor = LatentPredictor(config, generator.content_hash)
     for regularize, name in ((0, "n = 2, no regularizer"), (1, "n = 2")):
-        training = {"options": {"regularize": regularize}, "steps": 70, "minutes": 1.5}
+        options = {"regularize": regularize} | ({"steady": 1} if regularize else {})
+        training = {"options": options, "steps": 70, "minutes": 1.5}
         path = tmp_path / f"{regularize}.safetensors"
         save_predictor(predictor, path, {"training": json.dumps(training)})
         found, method, how = predicted(generator, path)
         assert (found, how) == (name, {"training_steps": 70, "minutes": 1.5})
         assert method.options.regularize == bool(regularize)
+        assert method.options.steady == bool(regularize)
         last, *_ = run(method, generator, landmark_case(generator, load_reader(), 1, 1))
         assert last.index % 2 == 0
 

@@ -84,6 +84,28 @@ def test_a_long_way_is_cut_into_hops(generator, ws, predictor):
     torch.testing.assert_close(told[3:6], second, atol=1e-4, rtol=1e-4)
 
 
+def test_handles_that_stay_leave_the_picture(generator, ws, predictor):
+    chosen = options(tolerance=0.5)
+    *_, last = auto_drag(generator, ws, HANDLES, HANDLES, None, chosen, predictor=predictor)
+    torch.testing.assert_close(last.ws, ws, atol=1e-5, rtol=1e-5)
+    assert last.done
+
+
+def test_what_is_told_for_handles_that_stay_is_taken_off(generator, ws, predictor):
+    def told(targets: object, steady: bool) -> Tensor:
+        return auto_drag_batch(
+            generator, ws[None], [HANDLES], [targets], predictor=predictor, steady=steady
+        )[0]
+
+    drift = told(HANDLES, False) - ws
+    assert drift.abs().max() > 1e-2
+    expected = told(TARGETS, False) - drift
+    torch.testing.assert_close(told(TARGETS, True), expected, atol=1e-5, rtol=1e-5)
+    unsteady = options(steady=False)
+    *_, last = auto_drag(generator, ws, HANDLES, TARGETS, None, unsteady, predictor=predictor)
+    torch.testing.assert_close(last.ws, told(TARGETS, False)[-1], atol=1e-5, rtol=1e-5)
+
+
 def test_a_batch_of_drags_is_each_of_them(generator, ws, predictor):
     both = torch.stack([ws, ws.flip(0)])
     handles, targets = [HANDLES, [(5.0, 6.0)]], [TARGETS, [(6.0, 9.0)]]

@@ -73,6 +73,32 @@ def test_drags_of_one_picture_share_its_features(small):
     )
 
 
+def test_where_nothing_is_to_move_a_steady_latent_stays(small):
+    ws, features, handles, _, real = question(small, 3)
+    predictor = tiny_predictor(small)
+    assert predictor.drift(ws, features, handles, real).abs().max() > 1e-2
+    told = predictor.steady(ws, features, handles, handles, real)
+    torch.testing.assert_close(told, ws[:, None].expand_as(told), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("regularize", [True, False])
+def test_steady_latents_are_those_told_less_the_drift(small, regularize):
+    ws, features, *_ = question(small, 1)
+    _, _, handles, targets, real = question(small, 4, batch=6)
+    real[1::2, 2:] = False
+    predictor, starts = tiny_predictor(small), ws.repeat_interleave(3, dim=0)
+    asked = (starts, features, handles)
+    told = predictor(*asked, targets, real, regularize=regularize)
+    stayed = predictor(*asked, handles, real, regularize=regularize)
+    expected = told - (stayed - starts[:, None])
+    steady = predictor.steady(*asked, targets, real, regularize=regularize)
+    torch.testing.assert_close(steady, expected, atol=1e-5, rtol=1e-5)
+    drift = predictor.drift(*asked, real, regularize=regularize)
+    again = predictor.steady(*asked, targets, real, regularize=regularize, drift=drift)
+    torch.testing.assert_close(again, expected, atol=1e-5, rtol=1e-5)
+    assert (told - expected).abs().max() > 1e-2
+
+
 def test_each_latent_knows_the_ones_before(small):
     """What the decoder remembers gives what attention to all earlier tokens at once would."""
     rng = torch.Generator().manual_seed(1)

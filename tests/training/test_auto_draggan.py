@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from nbdrag.editing.latent_predictor import LatentPredictor, PredictorConfig
+from nbdrag.editing.latent_predictor import PredictorConfig
 from nbdrag.editing.latent_predictor_file import load_predictor
 from nbdrag.generators.checkpoint import save_generator
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
@@ -44,8 +44,8 @@ from nbdrag.training.auto_draggan_landmarks import (
 )
 from nbdrag.training.auto_draggan_latents import draw_latents, led_towards
 from nbdrag.training.auto_draggan_matches import MatchedDrags, matches
-from nbdrag.training.auto_draggan_options import TrainingOptions
-from tests.editing.predictors import tiny_config
+from nbdrag.training.auto_draggan_options import TrainingOptions, training_of
+from tests.editing.predictors import tiny_config, tiny_predictor
 
 TINY = StyleGAN2Config(32, z_dim=6, w_dim=6, mapping_layers=1, channel_base=64)
 
@@ -309,7 +309,10 @@ def test_an_untrained_predictor_knows_the_scales(generator, config):
 
 
 def test_both_stages_learn(generator, config):
-    """A drag loss that only asks for a shift of the latent is soon met."""
+    """A drag loss that only asks for a shift of the latent, whatever the points, is soon met.
+
+    Unless that is taken off again, as all that is told whatever the points.
+    """
 
     class Shift(MatchedDrags):
         def drag_loss(
@@ -323,6 +326,7 @@ def test_both_stages_learn(generator, config):
         steps=400,
         rate=1e-2,
         alpha=0.0,
+        steady=0,
         pictures=1,
         drags=2,
     )
@@ -421,7 +425,55 @@ def test_the_command_trains_goes_on_and_writes_a_predictor(generator, tmp_path, 
         assert message in capsys.readouterr().err
 
 
-def test_told_latents_have_the_shape_of_the_sequence(generator, config):
+def test_a_predictor_whose_folder_is_lost_is_trained_on(generator, tmp_path, capsys):
+    file, out = tmp_path / "g.safetensors", tmp_path / "p.safetensors"
+    save_generator(generator, file)
+    few = ["--regularizer-steps", "2", "--pictures", "1", "--drags", "2", "--steps", "3"]
+    main([str(file), str(tmp_path / "lost"), *few, "--out", str(out)])
+    first, before = load_file(out), training_of(out)
+    new = [str(file), str(tmp_path / "new"), "--begin", str(out)]
+    capsys.readouterr()
+    main([*new, *few, "--rate", "1e-9", "--joint-rate", "1e-9", "--out", str(out)])
+    for name, value in load_file(out).items():  # at such rates all stays as it was begun with
+        torch.testing.assert_close(value, first[name], atol=1e-3, rtol=1e-3)
+    how = training_of(out)
+    assert how["commands"][:-1] == before["commands"]
+    assert "--begin" in how["commands"][-1]
+    assert how["minutes"] >= before["minutes"]
+    assert how["steps"] == 3
+    with pytest.raises(SystemExit):
+        main([*new[:1], str(tmp_path / "other"), *new[2:], "--construction", "steps=2"])
+    assert "has a predictor of another construction" in capsys.readouterr().err
+
+
+def test_latents_are_told_as_they_are_used(generator, config):
     drags = MatchedDrags(generator, config, pictures=1, drags=2).draw(rng())
-    told = tell(LatentPredictor(config), drags)
-    assert told.shape == drags.sequence[:, 1:].shape
+    predictor = tiny_predictor(generator)
+    asked = (drags.sequence[:, 0], drags.features, drags.handles, drags.targets, drags.real)
+    for regularize in (True, False):
+        told = tell(predictor, drags, regularize=regularize, steady=False)
+        assert told.shape == drags.sequence[:, 1:].shape
+        assert torch.equal(told, predictor(*asked, regularize=regularize))
+        steady = tell(predictor, drags, regularize=regularize)
+        assert torch.equal(steady, predictor.steady(*asked, regularize=regularize))
+
+
+def test_a_training_is_steady_unless_it_is_not_to_be(generator, config):
+    """A loss that is the same wherever the points are to go has nothing to teach, if steady."""
+
+    class Shift(MatchedDrags):
+        def draw(self, random: torch.Generator) -> Drags:
+            drags = super().draw(random)
+            return drags._replace(targets=drags.handles)
+
+        def drag_loss(
+            self, drags: Drags, told: Tensor, progress: float, rng: torch.Generator
+        ) -> Tensor:
+            return (told[:, -1] - drags.sequence[:, 0]).sum()
+
+    source = Shift(generator, config, pictures=1, drags=2)
+    norms = []
+    for steady in (1, 0):
+        options = dataclasses.replace(SHORT, alpha=0.0, gamma=0.0, delta=0.0, steady=steady)
+        norms.append(fresh(generator, config, options).step(source)["norm"])
+    assert norms[0] < 1e-4 * norms[1]

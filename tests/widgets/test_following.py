@@ -147,6 +147,33 @@ def test_the_first_features_are_made_once(
     session.let_go()
 
 
+def test_the_drift_is_told_once_for_the_same_handles(
+    following_session: Session, predictor: LatentPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, passes = following_session, Passes(following_session)
+    told, start = [], session.ws
+
+    def counted(self: object, *args: torch.Tensor, **keys: object) -> torch.Tensor:
+        told.append(args[2].tolist())
+        return drift(self, *args, **keys)
+
+    drift = LatentPredictor.drift
+    monkeypatch.setattr(LatentPredictor, "drift", counted)
+    for points in (NEAR, ((8.0, 8.0, 12.0, 9.0),), ((9.0, 8.0, 12.0, 9.0),), PAIRS):
+        session.hold(points)
+        seen = passes.wait_for(points)
+        torch.testing.assert_close(seen.image, image(session, expected(session, points, start)))
+    handles = [[list(pair[:2]) for pair in points] for points in (NEAR, [(9.0, 8.0)], PAIRS)]
+    assert told == [[each] for each in handles]
+    session.set_options({"steady": False, "refine": 2})
+    passes.pictures.clear()
+    session.hold(NEAR)
+    unsteady = passes.wait_for(NEAR).image
+    assert (unsteady - image(session, expected(session, NEAR, start))).abs().max() > 1e-3
+    assert len(told) == 3
+    session.let_go()
+
+
 def test_the_mask_is_kept(following_session: Session) -> None:
     session, passes = following_session, Passes(following_session)
     session.set_mask(left_half())

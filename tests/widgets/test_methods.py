@@ -302,7 +302,7 @@ def test_an_editor_says_and_takes_it_all(make: Make, predictor: LatentPredictor)
     assert editor.predictor is predictor
     editor.method, editor.follow = "auto_drag", True
     assert (page.snapshot["drag_method"], page.snapshot["follow"]) == ("auto_drag", True)
-    assert [option["name"] for option in page.snapshot["schema"]] == ["regularize"]
+    assert [option["name"] for option in page.snapshot["schema"]] == ["regularize", "steady"]
     assert {method["missing"] for method in page.snapshot["drag_methods"][:4]} == {None}
     start = editor.ws
     editor.hold([[8, 8, 11, 9]])
