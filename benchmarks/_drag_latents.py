@@ -21,8 +21,13 @@ SEEDS = range(600, 632)  # of drags of one landmark, none of them among the test
 
 
 @torch.no_grad()
-def lengths(generator: Generator, reader: Reader, path: Path) -> dict[str, float]:
-    """Of latents, of errors before and after they are restored, and of drags."""
+def lengths(
+    generator: Generator, reader: Reader, path: Path, *, steady: bool = True
+) -> dict[str, float]:
+    """Of latents, of errors before and after they are restored, and of drags.
+
+    Drags less the drift, if `steady`; and the drift, which is what a drag of no length comes to.
+    """
     predictor = load_predictor(path, generator)
     cases = [landmark_case(generator, reader, seed, 1) for seed in SEEDS]
     ws = torch.stack([case.ws for case in cases])
@@ -33,11 +38,11 @@ def lengths(generator: Generator, reader: Reader, path: Path) -> dict[str, float
         mean = change[:, : predictor.config.movable].norm(dim=(1, 2)).mean()
         return round(mean.item(), 2)
 
-    def drags(regularize: bool) -> Tensor:
-        handles, targets = ([getattr(c, of) for c in cases] for of in ("handles", "targets"))
-        told = auto_drag_batch(
-            generator, ws, handles, targets, predictor=predictor, regularize=regularize
-        )
+    handles, targets = ([getattr(c, of) for c in cases] for of in ("handles", "targets"))
+
+    def drags(to: list[Tensor], *, regularize: bool = True, steady: bool = steady) -> Tensor:
+        how = {"regularize": regularize, "steady": steady}
+        told = auto_drag_batch(generator, ws, handles, to, predictor=predictor, **how)
         return predictor.normalised(told[:, -1]) - rows
 
     return {
@@ -45,6 +50,7 @@ def lengths(generator: Generator, reader: Reader, path: Path) -> dict[str, float
         "spoilt": length(worse - rows),
         "restored": length(predictor.regularizer(worse) - rows),
         "good_restored": length(predictor.regularizer(rows) - rows),
-        "drag": length(drags(True)),
-        "drag_without": length(drags(False)),
+        "drag": length(drags(targets)),
+        "drag_without": length(drags(targets, regularize=False)),
+        "drift": length(drags(handles, steady=False)),
     }

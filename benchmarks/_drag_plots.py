@@ -19,7 +19,7 @@ SCALE = 2  # pixels of the sheet for each of a picture
 
 def decay_plot(decay: Mapping[str, Any], path: Path) -> None:
     """What is left of the distance, against time."""
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    figure = Figure(figsize=(7.6, 3.6), layout="constrained")
     axes = figure.subplots()
     for way, row in decay["ways"].items():
         axes.plot(decay["seconds"], row["left"], label=way)
@@ -29,7 +29,7 @@ def decay_plot(decay: Mapping[str, Any], path: Path) -> None:
         ylabel="mean distance, of that at first",
         ylim=(0, 1.05),
     )
-    axes.legend(frameon=False)
+    figure.legend(loc="outside right upper", frameon=False)
     figure.savefig(path, dpi=DOTS)
 
 

@@ -29,7 +29,7 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -61,7 +61,7 @@ from nbdrag.toonfaces.reader import Reader, load_reader
 from nbdrag.training.auto_draggan_options import training_of
 
 LIMIT = 100  # steps of a drag that is optimised
-REFINED = (4, 22)  # steps after a prediction
+REFINED = (4, 20)  # steps after a prediction
 COUNTS = {"1": 1, "5": 5, "all": None}
 BLOCKS, RADII = (16, 32, 64, 128), (1, 2, 3, 4, 5, 6)
 ROUND = 25  # tests that one method makes before the next has its turn
@@ -285,11 +285,10 @@ class Tables:
             print(table, upto, {name: len(rows) for name, rows in found.items()}, flush=True)
         return found
 
-    def landmarks(self, counts: list[str], before: Row) -> Row:
-        """Landmarks, by all ways and by DragGAN with what *Auto* is told, which is of no mask.
+    # What was measured `before` stays for the methods that nothing lies there of.
 
-        What was measured `before` stays for the methods that nothing lies there of.
-        """
+    def landmarks(self, counts: list[str], before: Row) -> Row:
+        """Landmarks, by all ways and by DragGAN with what *Auto* is told, which is of no mask."""
         ways: dict[str, Method] = {}
         for name, method in self.methods.items():
             ways[name] = method
@@ -300,16 +299,15 @@ class Tables:
             count = COUNTS[number]
             make = partial(landmarks, count=count, generator=self.generator, reader=self.reader)
             rows = self.rows(f"landmarks/{number}", ways, make)
-            known = before.get(number, {}) | {
-                way: landmark_summary(each, rows["no edit"]) for way, each in rows.items()
-            }
-            found[number] = {way: known[way] for way in ways if way in known}
+            now = {way: landmark_summary(each, rows["no edit"]) for way, each in rows.items()}
+            found[number] = together(ways, before.get(number, {}), now)
         return found
 
-    def reconstruction(self) -> Row:
+    def reconstruction(self, before: Row) -> Row:
         make = partial(reconstruction, generator=self.generator)
         rows = self.rows("reconstruction", self.methods, make)
-        return {way: reconstruction_summary(each) for way, each in rows.items()}
+        now = {way: reconstruction_summary(each) for way, each in rows.items()}
+        return together(self.methods, before, now)
 
     def ablation(self, predictors: list[Path]) -> Row:
         """Other predictors, each as it was trained."""
@@ -317,8 +315,10 @@ class Tables:
         ways = {name: method for name, method, _ in found}
         table: dict[str, Row] = {name: {**how} for name, _, how in found}
         for path, (name, method, _) in zip(predictors, found, strict=True):
-            if getattr(method.options, "regularize", False):
-                table[name]["lengths"] = lengths(self.generator, self.reader, path)
+            options = method.options
+            if isinstance(options, AutoDragOptions) and options.regularize:
+                steady = options.steady
+                table[name]["lengths"] = lengths(self.generator, self.reader, path, steady=steady)
         for points in ("1", "5"):
             ways_and_none = {"no edit": self.methods["no edit"], **ways}
             count, reader = COUNTS[points], self.reader
@@ -342,7 +342,7 @@ class Tables:
         rows = self.rows(table, ways, make)
         return {way: landmark_summary(each, rows["no edit"]) for way, each in rows.items()}
 
-    def decay(self) -> Row:
+    def decay(self, before: Row) -> Row:
         make = partial(decay, generator=self.generator, reader=self.reader)
         ways = {
             name: method
@@ -350,9 +350,10 @@ class Tables:
             if name != "no edit" and method.mask != "blended"  # latents' own pictures are read
         }
         rows = self.rows("decay", ways, make)
+        now = {way: decay_summary(each) for way, each in rows.items()}
         return {
             "seconds": [round(moment, 4) for moment in GRID],
-            "ways": {way: decay_summary(each) for way, each in rows.items()},
+            "ways": together(ways, before.get("ways", {}), now),
         }
 
     def sheet(self, path: Path) -> Row:
@@ -365,6 +366,12 @@ class Tables:
         points = [(case.handles, case.targets) for case in cases]
         sheet(rows, points, ["before", *list(self.methods)[1:]]).save(path, quality=92)
         return {"seeds": SHOWN, "points": 5}
+
+
+def together(ways: Iterable[str], before: Row, now: Row) -> Row:
+    """Lines of a table, as they are now and otherwise as they were, in the order of the ways."""
+    known = before | now
+    return {way: known[way] for way in ways if way in known}
 
 
 def main() -> None:
@@ -391,13 +398,14 @@ def main() -> None:
     tests |= dict.fromkeys(("reconstruction", "block", "patch"), fewer)
     tables = Tables(arguments.work, tests, arguments.methods)
     results = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+    known = {name: results.get(name, {}) for name in TABLES}
     makers: dict[str, Callable[[], Row]] = {
-        "landmarks": partial(tables.landmarks, arguments.points, results.get("landmarks", {})),
-        "reconstruction": tables.reconstruction,
+        "landmarks": partial(tables.landmarks, arguments.points, known["landmarks"]),
+        "reconstruction": partial(tables.reconstruction, known["reconstruction"]),
         "ablation": partial(tables.ablation, arguments.predictors),
         "block": partial(tables.sweep, "block", "feature_block", BLOCKS),
         "patch": partial(tables.sweep, "patch", "patch_radius", RADII),
-        "decay": tables.decay,
+        "decay": partial(tables.decay, known["decay"]),
         "speed": partial(speed, tables.generator),
         "sheet": partial(tables.sheet, arguments.images_to / "drag-methods.jpg"),
     }

@@ -129,12 +129,20 @@ def ablation(ways: Figures) -> Iterator[str]:
             "What their regularizers do to latents, in the latents' own deviations: how long one "
             "is, how far off once it is spoilt, and once it is restored; how far off a good one is "
             "once it is restored, too; and the length of a drag of one landmark, regularised or "
-            "not. [What follows from that](methods.md#why-not-with-the-regularizer)."
+            "not; and of the drift, which is a drag of no length. "
+            "[What follows from that](methods.md#what-the-regularizer-is-good-for)."
         )
-        columns = ("latent", "spoilt", "restored", "good_restored", "drag", "drag_without")
-        head = ["", "latent", "spoilt", "restored", "good, restored", "drag", "not regularised"]
+        columns = {
+            "latent": "latent",
+            "spoilt": "spoilt",
+            "restored": "restored",
+            "good_restored": "good, restored",
+            "drag": "drag",
+            "drag_without": "not regularised",
+            "drift": "drift",
+        }
         yield table(
-            head,
+            ["", *columns.values()],
             [[way, *(f"{row[name]:.2f}" for name in columns)] for way, row in found.items()],
         )
 

@@ -8,8 +8,8 @@ What it was trained on, it can do: a way up to the predictor's reach. A longer o
 *hops* of equal length. Each starts from the picture of the one before, with its handles where the
 plan has them by then.
 
-Part of what is told is no answer to the question: of handles that stay where they are, too, comes
-a latent that is a little nearer to the mean. It is taken off (`LatentPredictor.steady`).
+Part of what is told is no answer to the question: of handles that stay where they are, too, come
+latents that lead a little away. That is taken off (`LatentPredictor.steady`).
 
 How near a prediction comes is not in its hands: it never sees the picture that it makes. But
 DragGAN can go on from there, with what is left of the way, and a few steps are enough (`refine`).
@@ -63,7 +63,7 @@ class AutoDragOptions(DragOptions):
     steady : bool
         Whether what is predicted for handles that stay where they are is taken off each prediction
         (`LatentPredictor.steady`). Without, as in the paper, every drag also leads a little
-        towards the mean portrait.
+        elsewhere.
     """
 
     refine: int = number(

@@ -10,9 +10,9 @@ then tells one latent after the other (its decoder's tokens):
 Each step is short, so that little of the picture has to change at once, and each knows the ones
 before (Eqs. 8-11). Every prediction goes through the Latent Regularizer, and on from there.
 
-All that a network has learnt of likely answers is told whether it was asked for or not: even of
-handles that stay where they are a latent comes, that leads a little towards the mean. This *drift*
-is known, as one only has to ask, and is taken off (`LatentPredictor.steady`); the paper doesn't.
+Some of what a network has learnt of answers is told whether it was asked for or not: of handles
+that stay where they are, too, come latents that lead a little away. This *drift* is known, as one
+only has to ask, and is taken off (`LatentPredictor.steady`). In the paper it isn't.
 
 A pair of handle and target is one token: both patches, both places, and the way between them.
 Tokens of pairs carry no number, so their order doesn't matter, and a batch with different numbers
@@ -311,15 +311,34 @@ class LatentPredictor(nn.Module):
         Tensor, shape [B, steps, num_ws, w_dim]
             w_1, ..., w_n.
         """
-        if drift is not None:
-            return self(ws, features, handles, targets, real, regularize=regularize) - drift
+        if drift is None:
+            led, drift = self.led_and_drift(
+                ws, features, handles, targets, real, regularize=regularize
+            )
+        else:
+            led = self(ws, features, handles, targets, real, regularize=regularize)
+        return led - drift
+
+    def led_and_drift(
+        self,
+        ws: Tensor,
+        features: Tensor,
+        handles: Tensor,
+        targets: Tensor,
+        real: Tensor,
+        *,
+        regularize: bool = True,
+    ) -> tuple[Tensor, Tensor]:
+        """Tell the latents of drags, as `forward` does, and their drift, both at once.
+
+        Parameters are those of `forward`; both results are [B, steps, num_ws, w_dim].
+        """
         # One batch of each drag and the same of no length is quicker than one after the other.
         ends = torch.stack([targets, handles], dim=1).flatten(0, 1)
         begins, points, heard = (each.repeat_interleave(2, 0) for each in (ws, handles, real))
         told = self(begins, features, points, ends, heard, regularize=regularize)
         led, stayed = told.unflatten(0, (-1, 2)).unbind(1)
-        latents: Tensor = ws[:, None] + (led - stayed)
-        return latents
+        return led, stayed - ws[:, None]
 
     def drift(
         self,

@@ -19,8 +19,10 @@ Predictions are trained as they are used, each on top of the ones before. The pa
 true ones instead; but after w_1 their rest is no secret, since all steps lead in one direction, and
 only the first of five would be learnt.
 
-Predictions are also taken as they are used, less what is told for handles that stay where they are
-(`LatentPredictor.steady`).
+Predictions are also taken as they are used, less the drift, which is told for handles that stay
+where they are (`LatentPredictor.steady`). What is taken off could be anything, then; but there the
+regularizer, which is to know likely latents, would never see one. So the mean square of the drift
+is a term of the loss, too.
 
 The folder holds ``checkpoint.pt``, all there is to go on from; ``log.jsonl``, a line for every so
 many steps; ``options.json`` and ``commands.txt``. Ctrl-C, or the system's request to end, is taken
@@ -118,7 +120,8 @@ class Training:
         options, predictor = self.options, self.predictor
         progress = self.steps / options.steps
         drags = source.draw(self.rng)
-        told = tell(predictor, drags, regularize=options.regularize > 0, steady=options.steady > 0)
+        told, drift = tell(predictor, drags, regularize=options.regularize > 0)
+        told = told - drift if options.steady else told
         pred = (told - drags.sequence[:, 1:])[:, :, : predictor.config.movable].abs().mean()
         pred = pred / predictor.w_deviation.squeeze()
         drag = source.drag_loss(drags, told, progress, self.rng)
@@ -126,7 +129,9 @@ class Training:
         way = (told[:, -1] - drags.sequence[:, 0])[:, : predictor.config.movable]
         stay = (way / predictor.w_deviation).square().mean((1, 2)).sum() / drags.real.sum()
         loss = options.alpha * pred + options.beta * drag
-        loss = loss + options.gamma * reg + options.delta * stay
+        drift = drift[:, :, : predictor.config.movable] / predictor.w_deviation
+        off = drift.square().mean()
+        loss = loss + options.gamma * reg + options.delta * stay + options.epsilon * off
         self.both.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(predictor.parameters(), 1.0)
@@ -145,6 +150,7 @@ class Training:
             "drag": drag.item(),
             "reg": reg.item(),
             "stay": stay.item(),
+            "drift": off.item(),
             "norm": norm.item(),
         }
 
@@ -190,12 +196,12 @@ AVERAGED = 500  # steps that the average reaches back
 
 
 def tell(
-    predictor: LatentPredictor, drags: Drags, *, regularize: bool = True, steady: bool = True
-) -> Tensor:
-    """What a predictor tells of drags: [B, n, num_ws, w_dim]."""
+    predictor: LatentPredictor, drags: Drags, *, regularize: bool = True
+) -> tuple[Tensor, Tensor]:
+    """What a predictor tells of drags, and its drift: both [B, n, num_ws, w_dim]."""
     _, sequence, handles, targets, real, *_ = drags
-    way = predictor.steady if steady else predictor
-    return way(sequence[:, 0], drags.features, handles, targets, real, regularize=regularize)
+    asked = (sequence[:, 0], drags.features, handles, targets, real)
+    return predictor.led_and_drift(*asked, regularize=regularize)
 
 
 def falling(progress: float, least: float) -> float:

@@ -29,8 +29,9 @@ class TrainingOptions:
         Step size of Adam for the predictor: first and last, along half a cosine.
     joint_rate : float
         Step size for the regularizer in the second stage, falling in proportion.
-    alpha, beta, gamma, delta : float
-        Weights of L_pred, L_drag, L_reg and L_stay in the second stage; the last two are ours.
+    alpha, beta, gamma, delta, epsilon : float
+        Weights of L_pred, L_drag, L_reg, L_stay and the drift in the second stage; the last three
+        are ours.
     pictures, drags : int
         A batch has so many drags of each of so many pictures.
     portraits : int
@@ -55,6 +56,7 @@ class TrainingOptions:
     beta: float = 1.0
     gamma: float = 0.1
     delta: float = 0.0
+    epsilon: float = 0.5
     pictures: int = 8
     drags: int = 1
     portraits: int = 10_752

@@ -446,16 +446,19 @@ def test_a_predictor_whose_folder_is_lost_is_trained_on(generator, tmp_path, cap
     assert "has a predictor of another construction" in capsys.readouterr().err
 
 
-def test_latents_are_told_as_they_are_used(generator, config):
+def test_latents_are_told_with_their_drift(generator, config):
     drags = MatchedDrags(generator, config, pictures=1, drags=2).draw(rng())
     predictor = tiny_predictor(generator)
-    asked = (drags.sequence[:, 0], drags.features, drags.handles, drags.targets, drags.real)
+    points = (drags.handles, drags.targets, drags.real)
     for regularize in (True, False):
-        told = tell(predictor, drags, regularize=regularize, steady=False)
-        assert told.shape == drags.sequence[:, 1:].shape
-        assert torch.equal(told, predictor(*asked, regularize=regularize))
-        steady = tell(predictor, drags, regularize=regularize)
-        assert torch.equal(steady, predictor.steady(*asked, regularize=regularize))
+        told, drift = tell(predictor, drags, regularize=regularize)
+        assert told.shape == drift.shape == drags.sequence[:, 1:].shape
+        alone = predictor(drags.sequence[:, 0], drags.features, *points, regularize=regularize)
+        torch.testing.assert_close(told, alone, atol=1e-5, rtol=1e-5)
+        steady = predictor.steady(
+            drags.sequence[:, 0], drags.features, *points, regularize=regularize
+        )
+        torch.testing.assert_close(told - drift, steady, atol=1e-5, rtol=1e-5)
 
 
 def test_a_training_is_steady_unless_it_is_not_to_be(generator, config):
@@ -474,6 +477,25 @@ def test_a_training_is_steady_unless_it_is_not_to_be(generator, config):
     source = Shift(generator, config, pictures=1, drags=2)
     norms = []
     for steady in (1, 0):
-        options = dataclasses.replace(SHORT, alpha=0.0, gamma=0.0, delta=0.0, steady=steady)
+        options = dataclasses.replace(
+            SHORT, alpha=0.0, gamma=0.0, delta=0.0, epsilon=0.0, steady=steady
+        )
         norms.append(fresh(generator, config, options).step(source)["norm"])
     assert norms[0] < 1e-4 * norms[1]
+
+
+def test_the_drift_is_kept_small(generator, config):
+    class Nothing(MatchedDrags):
+        def drag_loss(
+            self, drags: Drags, told: Tensor, progress: float, rng: torch.Generator
+        ) -> Tensor:
+            return told.sum() * 0
+
+    options = dataclasses.replace(
+        SHORT, steps=400, rate=2e-2, joint_rate=2e-2, alpha=0.0, gamma=0.0, delta=0.0, epsilon=1.0
+    )
+    training = fresh(generator, config, options)
+    training.predictor.load_state_dict(tiny_predictor(generator).state_dict())
+    source = Nothing(generator, config, pictures=1, drags=2)
+    drifts = [training.step(source)["drift"] for _ in range(30)]
+    assert sum(drifts[-5:]) < 0.7 * sum(drifts[:5])
