@@ -58,7 +58,7 @@ from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
 from nbdrag.metrics import mean_distance
 from nbdrag.toonfaces.reader import Reader, load_reader
-from nbdrag.training.auto_draggan_options import training_of
+from nbdrag.training.auto_draggan_options import as_trained, training_of
 
 LIMIT = 100  # steps of a drag that is optimised
 REFINED = (4, 20)  # steps after a prediction
@@ -146,11 +146,9 @@ def methods(generator: Generator) -> dict[str, Method]:
 def predicted(generator: Generator, path: Path) -> tuple[str, Method, Row]:
     """Auto DragGAN by the predictor in a file, used as it was trained: a name, the way, and how."""
     predictor, training = load_predictor(path, generator), training_of(path)
-    regularize = training["options"].get("regularize", 1) > 0
-    how = {"regularize": regularize, "steady": training["options"].get("steady", 0) > 0}
-    options = AutoDragOptions.for_generator(generator).updated(how)
+    options = AutoDragOptions.for_generator(generator).updated(as_trained(path))
     edit = partial(auto_drag, options=options, predictor=predictor)
-    name = f"n = {predictor.config.steps}" + ("" if regularize else ", no regularizer")
+    name = f"n = {predictor.config.steps}" + ("" if options.regularize else ", no regularizer")
     if training["options"].get("delta") == 0:
         name += ", no L_stay"
     trained = {"training_steps": training["steps"], "minutes": training["minutes"]}
@@ -285,8 +283,6 @@ class Tables:
             print(table, upto, {name: len(rows) for name, rows in found.items()}, flush=True)
         return found
 
-    # What was measured `before` stays for the methods that nothing lies there of.
-
     def landmarks(self, counts: list[str], before: Row) -> Row:
         """Landmarks, by all ways and by DragGAN with what *Auto* is told, which is of no mask."""
         ways: dict[str, Method] = {}
@@ -312,11 +308,12 @@ class Tables:
     def ablation(self, predictors: list[Path]) -> Row:
         """Other predictors, each as it was trained."""
         found = [predicted(self.generator, path) for path in predictors]
+        found.sort(key=lambda each: (each[0].count(","), each[0]))  # those with all parts first
         ways = {name: method for name, method, _ in found}
         table: dict[str, Row] = {name: {**how} for name, _, how in found}
-        for path, (name, method, _) in zip(predictors, found, strict=True):
-            options = method.options
-            if isinstance(options, AutoDragOptions) and options.regularize:
+        for name, method, _ in found:
+            options, path = method.options, method.weights
+            if isinstance(options, AutoDragOptions) and options.regularize and path:
                 steady = options.steady
                 table[name]["lengths"] = lengths(self.generator, self.reader, path, steady=steady)
         for points in ("1", "5"):
@@ -369,7 +366,10 @@ class Tables:
 
 
 def together(ways: Iterable[str], before: Row, now: Row) -> Row:
-    """Lines of a table, as they are now and otherwise as they were, in the order of the ways."""
+    """Lines of a table, as they are now and otherwise as they were, in the order of the ways.
+
+    A line that stays doesn't say what it was measured with; who changes a way measures it anew.
+    """
     known = before | now
     return {way: known[way] for way in ways if way in known}
 

@@ -9,11 +9,12 @@ What it was trained on, it can do: a way up to the predictor's reach. A longer o
 plan has them by then.
 
 Part of what is told is no answer to the question: of handles that stay where they are, too, come
-latents that lead a little away. That is taken off (`LatentPredictor.steady`).
+latents that lead away. That is taken off (`LatentPredictor.steady`).
 
 How near a prediction comes is not in its hands: it never sees the picture that it makes. But
-DragGAN can go on from there, with what is left of the way, and a few steps are enough (`refine`).
-Handles are found again in the predicted picture first, by their features in the first one.
+DragGAN can go on from there, with what is left of the way (`refine`): with several points, a few
+steps bring them nearer. Handles are found again in the predicted picture first, by their features
+in the first one.
 
 With a mask, what is outside is kept by blending the features of both pictures, while predicted
 (`nbdrag.editing.auto_draggan_blend`), and by DragGAN's loss, while refined.
@@ -62,8 +63,8 @@ class AutoDragOptions(DragOptions):
         Whether predictions go through the Latent Regularizer: without, an ablation.
     steady : bool
         Whether what is predicted for handles that stay where they are is taken off each prediction
-        (`LatentPredictor.steady`). Without, as in the paper, every drag also leads a little
-        elsewhere.
+        (`LatentPredictor.steady`). Without, an ablation; or the paper's way, for a predictor that
+        was trained so (``--steady 0``).
     """
 
     refine: int = number(

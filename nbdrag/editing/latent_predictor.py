@@ -11,8 +11,8 @@ Each step is short, so that little of the picture has to change at once, and eac
 before (Eqs. 8-11). Every prediction goes through the Latent Regularizer, and on from there.
 
 Some of what a network has learnt of answers is told whether it was asked for or not: of handles
-that stay where they are, too, come latents that lead a little away. This *drift* is known, as one
-only has to ask, and is taken off (`LatentPredictor.steady`). In the paper it isn't.
+that stay where they are, too, come latents that lead away. This *drift* is known, as one only has
+to ask, and is taken off (`LatentPredictor.steady`). In the paper it isn't.
 
 A pair of handle and target is one token: both patches, both places, and the way between them.
 Tokens of pairs carry no number, so their order doesn't matter, and a batch with different numbers

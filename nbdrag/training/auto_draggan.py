@@ -9,10 +9,10 @@ then both together learn to tell the latents of drags,
     L = alpha L_pred + beta L_drag                                                     (Eq. 14),
     L_pred = |told - w_1 ... w_n|_1                                                    (Eq. 12),
 
-where L_drag says how far from where they should be the handles came. Two terms are ours: L_reg goes
-on, lest the regularizer forget what a latent is; and L_stay, the mean square of how far w_n is from
-w_0, asks for no more change than is needed. It is taken per pair, as L_drag is: who asks for five
-points to move has to put up with more change than who asks for one.
+where L_drag says how far from where they should be the handles came. Three terms are ours: L_reg
+goes on, lest the regularizer forget what a latent is. L_stay, the mean square of how far w_n is
+from w_0, asks for no more change than is needed. It is taken per pair, as L_drag is: who asks for
+five points to move has to put up with more change than who asks for one. The third is the drift's.
 `nbdrag.training.auto_draggan_drags` makes the drags.
 
 Predictions are trained as they are used, each on top of the ones before. The paper feeds in the
@@ -20,9 +20,9 @@ true ones instead; but after w_1 their rest is no secret, since all steps lead i
 only the first of five would be learnt.
 
 Predictions are also taken as they are used, less the drift, which is told for handles that stay
-where they are (`LatentPredictor.steady`). What is taken off could be anything, then; but there the
-regularizer, which is to know likely latents, would never see one. So the mean square of the drift
-is a term of the loss, too.
+where they are (`LatentPredictor.steady`). Then nothing says where latents lie from which nothing
+has been taken off yet; and far from likely ones the regularizer is of no use. So the mean square of
+the drift is in the loss.
 
 The folder holds ``checkpoint.pt``, all there is to go on from; ``log.jsonl``, a line for every so
 many steps; ``options.json`` and ``commands.txt``. Ctrl-C, or the system's request to end, is taken
@@ -120,8 +120,9 @@ class Training:
         options, predictor = self.options, self.predictor
         progress = self.steps / options.steps
         drags = source.draw(self.rng)
-        told, drift = tell(predictor, drags, regularize=options.regularize > 0)
-        told = told - drift if options.steady else told
+        told, drift = tell(
+            predictor, drags, regularize=options.regularize > 0, steady=options.steady > 0
+        )
         pred = (told - drags.sequence[:, 1:])[:, :, : predictor.config.movable].abs().mean()
         pred = pred / predictor.w_deviation.squeeze()
         drag = source.drag_loss(drags, told, progress, self.rng)
@@ -196,12 +197,19 @@ AVERAGED = 500  # steps that the average reaches back
 
 
 def tell(
-    predictor: LatentPredictor, drags: Drags, *, regularize: bool = True
+    predictor: LatentPredictor, drags: Drags, *, regularize: bool = True, steady: bool = True
 ) -> tuple[Tensor, Tensor]:
-    """What a predictor tells of drags, and its drift: both [B, n, num_ws, w_dim]."""
+    """What a predictor tells of drags, and the drift taken off: both [B, n, num_ws, w_dim].
+
+    Nothing is taken off unless it is to be `steady`.
+    """
     _, sequence, handles, targets, real, *_ = drags
     asked = (sequence[:, 0], drags.features, handles, targets, real)
-    return predictor.led_and_drift(*asked, regularize=regularize)
+    if not steady:
+        told = predictor(*asked, regularize=regularize)
+        return told, torch.zeros_like(told)
+    led, drift = predictor.led_and_drift(*asked, regularize=regularize)
+    return led - drift, drift
 
 
 def falling(progress: float, least: float) -> float:
@@ -234,17 +242,6 @@ def untrained(generator: Generator, config: PredictorConfig, seed: int) -> Laten
 
 
 MEASURED = 64  # pictures that means and deviations are taken from
-
-
-def trained(file: Path, generator: Generator, config: PredictorConfig) -> dict[str, Tensor]:
-    """Weights of a predictor in a file. Raises ValueError if it has another construction."""
-    predictor = load_predictor(file, generator)
-    if predictor.config != config:
-        raise ValueError(
-            f"{file} has a predictor of another construction than this training's; say with "
-            f"--construction what is otherwise: its is {predictor.config}."
-        )
-    return predictor.state_dict()
 
 
 def make_source(
@@ -372,26 +369,27 @@ def run(parsed: argparse.Namespace, typed: Sequence[str]) -> None:
         for each in dataclasses.fields(TrainingOptions)
         if getattr(parsed, each.name) is not None
     }
-    options, config = settled(out / "options.json", generator, given, parsed.construction)
+    checkpoints, commands, begun = out / "checkpoint.pt", out / "commands.txt", None
+    if parsed.begin and not checkpoints.exists():
+        begun = load_predictor(parsed.begin, generator)
+    options, config = settled(
+        out / "options.json", generator, given, parsed.construction, begun.config if begun else None
+    )
     predictor = untrained(generator, config, options.seed)
-    if parsed.begin:
-        predictor.load_state_dict(trained(parsed.begin, generator, config))
-    rng = torch.Generator().manual_seed(options.seed)
-    training = Training(predictor, options, rng)
-    commands = out / "commands.txt"
-    if parsed.begin and not commands.exists():
-        training.regularizer_steps = options.regularizer_steps
+    training = Training(predictor, options, torch.Generator().manual_seed(options.seed))
+    if begun:
+        predictor.load_state_dict(begun.state_dict())
         before = training_of(parsed.begin)
+        training.regularizer_steps = options.regularizer_steps
         training.seconds = 60 * before.get("minutes", 0.0)
-        commands.write_text("".join(f"{each}\n" for each in before.get("commands", [])))
+        if not commands.exists():
+            commands.write_text("".join(f"{each}\n" for each in before.get("commands", [])))
     ours = generator.source.startswith("toonfaces")
     source = make_source(
         generator, config, options, out, parsed.by or ("landmarks" if ours else "matches")
     )
-    if (out / "checkpoint.pt").exists():
-        checkpoint = torch.load(
-            out / "checkpoint.pt", map_location=parsed.device, weights_only=True
-        )
+    if checkpoints.exists():
+        checkpoint = torch.load(checkpoints, map_location=parsed.device, weights_only=True)
         training.restore(checkpoint)
         if "source" in checkpoint:
             source.restore(checkpoint["source"])

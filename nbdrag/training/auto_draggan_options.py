@@ -19,6 +19,8 @@ from nbdrag.generators.stylegan2 import Generator
 class TrainingOptions:
     """How to train. Defaults are the paper's (Sec. 4.1), whose epochs are taken as 1,000 steps.
 
+    But for `steady`: there is no drift taken off in the paper, nor is it in the loss (`epsilon`).
+
     Attributes
     ----------
     regularizer_steps, regularizer_batch, regularizer_rate
@@ -41,7 +43,8 @@ class TrainingOptions:
     regularize : int
         1, or 0 to train predictions that don't go through the regularizer: an ablation.
     steady : int
-        1 to train predictions less their drift, as they are used; 0 for the paper's.
+        1 to train predictions less their drift, as they are used; 0 as in the paper, for
+        predictions that are used so (`AutoDragOptions.steady`). Then there is no `epsilon`.
     seed : int
     """
 
@@ -83,12 +86,21 @@ class TrainingOptions:
         )
 
 
+UNSTEADY = {"steady": 0, "epsilon": 0.0}
+"""Of trainings from before there was a choice."""
+
+
 def settled(
-    file: Path, generator: Generator, given: dict[str, Any], construction: Sequence[str]
+    file: Path,
+    generator: Generator,
+    given: dict[str, Any],
+    construction: Sequence[str],
+    first: PredictorConfig | None = None,
 ) -> tuple[TrainingOptions, PredictorConfig]:
     """What a training goes by: what the file remembers, or suits the generator, and what is given.
 
-    The file is written anew.
+    The construction is that of the predictor which is there at `first`, if there is any. The file
+    is written anew.
 
     Raises
     ------
@@ -96,10 +108,10 @@ def settled(
         If something unknown or impossible is given, or a construction other than it was begun with.
     """
     options = TrainingOptions.for_generator(generator)
-    config = PredictorConfig.for_generator(generator)
+    config = first or PredictorConfig.for_generator(generator)
     begun = json.loads(file.read_text()) if file.exists() else {}
     if begun:
-        options = TrainingOptions(**begun["training"])
+        options = TrainingOptions(**{**UNSTEADY, **begun["training"]})
         config = PredictorConfig(**begun["construction"])
     changes: dict[str, float] = {}
     for each in construction:
@@ -112,6 +124,11 @@ def settled(
     wanted = dataclasses.replace(config, **changes)  # type: ignore[arg-type]
     if begun and wanted != config:
         raise ValueError(f"{file} has a training of another construction; take another folder.")
+    if first and wanted != first:
+        raise ValueError(
+            "the predictor to begin with has another construction, which stays as it is; leave out "
+            "--construction, or --begin."
+        )
     options = dataclasses.replace(options, **given)
     kept_now = {"training": dataclasses.asdict(options), "construction": dataclasses.asdict(wanted)}
     file.write_text(json.dumps(kept_now, indent=1) + "\n")
@@ -123,3 +140,9 @@ def training_of(path: Path) -> dict[str, Any]:
     with safe_open(path, framework="pt") as file:
         found: dict[str, Any] = json.loads((file.metadata() or {}).get("training", "{}"))
     return found
+
+
+def as_trained(path: Path) -> dict[str, bool]:
+    """The options of `AutoDragOptions` that a predictor is to be used with."""
+    trained = {"regularize": 1, **UNSTEADY, **training_of(path).get("options", {})}
+    return {name: trained[name] > 0 for name in ("regularize", "steady")}

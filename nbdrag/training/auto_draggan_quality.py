@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +34,7 @@ from nbdrag.generators.zoo import load_generator
 from nbdrag.metrics import frechet_distance, mean_distance
 from nbdrag.toonfaces import LANDMARKS
 from nbdrag.toonfaces.reader import Reader, load_reader
-from nbdrag.training.auto_draggan_options import training_of
+from nbdrag.training.auto_draggan_options import as_trained, training_of
 
 FACIAL = [i for i, name in enumerate(LANDMARKS) if not name.endswith("_ear")]
 SURE = 0.5  # confidence and visibility needed in both portraits
@@ -56,19 +56,21 @@ class Case(NamedTuple):
 Way = Callable[[Case], Tensor]  # to the latent
 
 
-def ways(generator: Generator, predictor: LatentPredictor, refine: int) -> dict[str, Way]:
-    """Every way of dragging, by name."""
+def ways(
+    generator: Generator, predictor: LatentPredictor, refine: int, how: Mapping[str, bool]
+) -> dict[str, Way]:
+    """Every way of dragging, by name. `how` the predictor is to be used, `as_trained` knows."""
     plain = replace(DragOptions.for_generator(generator), max_steps=LIMIT)
-    refined = AutoDragOptions.for_generator(generator).updated({"refine": refine})
+    refined = AutoDragOptions.for_generator(generator).updated({"refine": refine, **how})
 
-    def one_pass(case: Case, regularize: bool = True) -> Tensor:
+    def one_pass(case: Case, **otherwise: bool) -> Tensor:
         return auto_drag_batch(
             generator,
             case.ws[None],
             [case.handles],
             [case.targets],
             predictor=predictor,
-            regularize=regularize,
+            **{**how, **otherwise},
         )[0, -1]
 
     def with_refinement(case: Case) -> Tensor:
@@ -179,7 +181,7 @@ def main(given: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     generator, reader = load_generator(arguments.generator), load_reader()
     predictor = load_predictor(arguments.predictor, generator)
-    by = ways(generator, predictor, arguments.refine)
+    by = ways(generator, predictor, arguments.refine, as_trained(arguments.predictor))
     report = {
         "training": training_of(arguments.predictor),
         "command": "python -m nbdrag.training.auto_draggan_quality "

@@ -258,8 +258,8 @@ def known_drift(
         return None
     known, handles, regularize = held.drift, wish.handles, options.regularize
     if known is None or known.regularize != regularize or not torch.equal(known.handles, handles):
-        told = drift(held.predictor, held.ws[None], features, [handles], regularize=regularize)
-        held.drift = known = Drift(handles, regularize, told)
+        stayed = drift(held.predictor, held.ws[None], features, [handles], regularize=regularize)
+        held.drift = known = Drift(handles, regularize, stayed)
     return known.told
 
 

@@ -22,7 +22,7 @@ from nbdrag.editing.options import Options
 from nbdrag.generators.stylegan2 import Generator
 
 REFINEMENT = 4
-"""Steps of DragGAN after a prediction, unless somebody wants more; a few come nearest in time."""
+"""Steps of DragGAN after a prediction, unless somebody wants more; the first few do the most."""
 
 
 @dataclass(frozen=True)

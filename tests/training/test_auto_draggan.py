@@ -1,6 +1,7 @@
 """Training a predictor: what drags are made of, what is learnt of them, and that it goes on."""
 
 import dataclasses
+import json
 import math
 
 import pytest
@@ -8,13 +9,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from nbdrag.editing.latent_predictor import PredictorConfig
-from nbdrag.editing.latent_predictor_file import load_predictor
+from nbdrag.editing.latent_predictor import LatentPredictor, PredictorConfig
+from nbdrag.editing.latent_predictor_file import load_predictor, save_predictor
 from nbdrag.generators.checkpoint import save_generator
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
 from nbdrag.toonfaces import LANDMARKS
 from nbdrag.toonfaces.reader import load_reader
-from nbdrag.training import auto_draggan_drags
+from nbdrag.training import auto_draggan, auto_draggan_drags
 from nbdrag.training import auto_draggan_landmarks as landmarks
 from nbdrag.training.auto_draggan import (
     Training,
@@ -44,7 +45,12 @@ from nbdrag.training.auto_draggan_landmarks import (
 )
 from nbdrag.training.auto_draggan_latents import draw_latents, led_towards
 from nbdrag.training.auto_draggan_matches import MatchedDrags, matches
-from nbdrag.training.auto_draggan_options import TrainingOptions, training_of
+from nbdrag.training.auto_draggan_options import (
+    TrainingOptions,
+    as_trained,
+    settled,
+    training_of,
+)
 from tests.editing.predictors import tiny_config, tiny_predictor
 
 TINY = StyleGAN2Config(32, z_dim=6, w_dim=6, mapping_layers=1, channel_base=64)
@@ -425,15 +431,26 @@ def test_the_command_trains_goes_on_and_writes_a_predictor(generator, tmp_path, 
         assert message in capsys.readouterr().err
 
 
-def test_a_predictor_whose_folder_is_lost_is_trained_on(generator, tmp_path, capsys):
+def test_a_predictor_whose_folder_is_lost_is_trained_on(generator, tmp_path, capsys, monkeypatch):
     file, out = tmp_path / "g.safetensors", tmp_path / "p.safetensors"
     save_generator(generator, file)
     few = ["--regularizer-steps", "2", "--pictures", "1", "--drags", "2", "--steps", "3"]
-    main([str(file), str(tmp_path / "lost"), *few, "--out", str(out)])
+    built = ["--construction", "decoder_layers=1"]
+    main([str(file), str(tmp_path / "lost"), *few, *built, "--out", str(out)])
     first, before = load_file(out), training_of(out)
-    new = [str(file), str(tmp_path / "new"), "--begin", str(out)]
-    capsys.readouterr()
-    main([*new, *few, "--rate", "1e-9", "--joint-rate", "1e-9", "--out", str(out)])
+    # Another seed: untrained weights would be others.
+    slow = ["--seed", "5", "--rate", "1e-9", "--joint-rate", "1e-9", "--out", str(out)]
+    new = [str(file), str(tmp_path / "new"), "--begin", str(out), *few, *slow]
+    with pytest.raises(SystemExit):
+        main([*new, "--construction", "steps=2"])
+    assert "begin with has another construction" in capsys.readouterr().err
+    # It is broken off before there is anything to go on from, and begun once more.
+    with monkeypatch.context() as patch:
+        patch.setattr(auto_draggan, "make_source", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            main(new)
+    monkeypatch.setattr(Training, "regularizer_step", lambda *_: pytest.fail("begun anew"))
+    main(new)
     for name, value in load_file(out).items():  # at such rates all stays as it was begun with
         torch.testing.assert_close(value, first[name], atol=1e-3, rtol=1e-3)
     how = training_of(out)
@@ -441,9 +458,37 @@ def test_a_predictor_whose_folder_is_lost_is_trained_on(generator, tmp_path, cap
     assert "--begin" in how["commands"][-1]
     assert how["minutes"] >= before["minutes"]
     assert how["steps"] == 3
-    with pytest.raises(SystemExit):
-        main([*new[:1], str(tmp_path / "other"), *new[2:], "--construction", "steps=2"])
-    assert "has a predictor of another construction" in capsys.readouterr().err
+    # What it was begun with is needed no longer.
+    out.unlink()
+    main([*new, "--steps", "4"])
+    assert training_of(out)["steps"] == 4
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_trainings_from_before_go_on_as_they_were(generator, tmp_path):
+    file = tmp_path / "options.json"
+    settled(file, generator, {}, [])
+    kept = json.loads(file.read_text())
+    for name in ("steady", "epsilon"):
+        del kept["training"][name]
+    file.write_text(json.dumps(kept))
+    options, _ = settled(file, generator, {"steps": 7}, [])
+    assert (options.steady, options.epsilon, options.steps) == (0, 0.0, 7)
+
+
+def test_predictors_are_used_as_they_were_trained(generator, config, tmp_path):
+    path = tmp_path / "p.safetensors"
+    predictor = LatentPredictor(config, generator.content_hash)
+    for options, (regularize, steady) in [
+        ({}, (True, False)),  # from before there was a choice
+        ({"regularize": 0, "steady": 1}, (False, True)),
+        ({"regularize": 1, "steady": 0}, (True, False)),
+    ]:
+        save_predictor(predictor, path, {"training": json.dumps({"options": options})})
+        assert as_trained(path) == {"regularize": regularize, "steady": steady}
 
 
 def test_latents_are_told_with_their_drift(generator, config):
@@ -454,11 +499,14 @@ def test_latents_are_told_with_their_drift(generator, config):
         told, drift = tell(predictor, drags, regularize=regularize)
         assert told.shape == drift.shape == drags.sequence[:, 1:].shape
         alone = predictor(drags.sequence[:, 0], drags.features, *points, regularize=regularize)
-        torch.testing.assert_close(told, alone, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(told + drift, alone, atol=1e-5, rtol=1e-5)
         steady = predictor.steady(
             drags.sequence[:, 0], drags.features, *points, regularize=regularize
         )
-        torch.testing.assert_close(told - drift, steady, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(told, steady, atol=1e-5, rtol=1e-5)
+        told, drift = tell(predictor, drags, regularize=regularize, steady=False)
+        assert torch.equal(told, alone)
+        assert not drift.any()
 
 
 def test_a_training_is_steady_unless_it_is_not_to_be(generator, config):
