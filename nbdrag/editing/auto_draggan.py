@@ -9,7 +9,7 @@ What it was trained on, it can do: a way up to the predictor's reach. A longer o
 plan has them by then.
 
 Part of what is told is no answer to the question: of handles that stay where they are, too, come
-latents that lead away. That is taken off (`LatentPredictor.steady`).
+latents that lead away. That is taken off (`nbdrag.editing.latent_drift`).
 
 How near a prediction comes is not in its hands: it never sees the picture that it makes. But
 DragGAN can go on from there, with what is left of the way (`refine`): with several points, a few
@@ -34,12 +34,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from nbdrag.editing import latent_drift
 from nbdrag.editing.adam import Adam
 from nbdrag.editing.auto_draggan_blend import blended
 from nbdrag.editing.drag_options import DragOptions, feature_block, tolerance
 from nbdrag.editing.draggan import Beginning, DragStep, iterate, square, track
 from nbdrag.editing.features import sample
 from nbdrag.editing.inputs import Array, check_mask, check_pairs, check_ws
+from nbdrag.editing.latent_drift import Asked
 from nbdrag.editing.latent_predictor import LatentPredictor, PredictorConfig
 from nbdrag.editing.latent_predictor_file import check_predictor, predictor_of
 from nbdrag.editing.options import number, switch
@@ -63,8 +65,8 @@ class AutoDragOptions(DragOptions):
         Whether predictions go through the Latent Regularizer: without, an ablation.
     steady : bool
         Whether what is predicted for handles that stay where they are is taken off each prediction
-        (`LatentPredictor.steady`). Without, an ablation; or the paper's way, for a predictor that
-        was trained so (``--steady 0``).
+        (`nbdrag.editing.latent_drift`). Without, an ablation; or the paper's way, for a predictor
+        that was trained so (``--steady 0``).
     """
 
     refine: int = number(
@@ -307,9 +309,9 @@ def predict(
         if features is None:
             features = generator.synthesis(ws, until=block, taps=(block,)).features[block]
         here, there = (torch.lerp(begin, end, (hop + i) / count).to(like) for i in (0, 1))
-        asked = (ws.to(like), features.to(like), here, there, real)
+        asked = Asked(ws.to(like), features.to(like), here, there, real)
         if steady:
-            sequence = predictor.steady(*asked, regularize=regularize, drift=drift)
+            sequence = latent_drift.steady(predictor, asked, regularize=regularize, drift=drift)
         else:
             sequence = predictor(*asked, regularize=regularize)
         told.append(sequence.to(ws))
@@ -330,8 +332,9 @@ def drift(
     """What `predict` takes off in the first hop, to be told once if the same handles come again."""
     like = predictor.w_mean
     begin, real = filled_up(handles)
-    asked = (ws.to(like), features.to(like), begin.to(like), real)
-    return predictor.drift(*asked, regularize=regularize)
+    points = begin.to(like)
+    asked = Asked(ws.to(like), features.to(like), points, points, real)
+    return latent_drift.drift(predictor, asked, regularize=regularize)
 
 
 def hops(config: PredictorConfig, handles: Tensor, targets: Tensor) -> int:

@@ -12,7 +12,7 @@ before (Eqs. 8-11). Every prediction goes through the Latent Regularizer, and on
 
 Some of what a network has learnt of answers is told whether it was asked for or not: of handles
 that stay where they are, too, come latents that lead away. This *drift* is known, as one only has
-to ask, and is taken off (`LatentPredictor.steady`). In the paper it isn't.
+to ask, and is taken off (`nbdrag.editing.latent_drift`). In the paper it isn't.
 
 A pair of handle and target is one token: both patches, both places, and the way between them.
 Tokens of pairs carry no number, so their order doesn't matter, and a batch with different numbers
@@ -285,76 +285,6 @@ class LatentPredictor(nn.Module):
             rows = self.regularizer(rows) if regularize else rows
             told.append(rows)
         return self.denormalised(torch.stack(told, dim=1))
-
-    def steady(
-        self,
-        ws: Tensor,
-        features: Tensor,
-        handles: Tensor,
-        targets: Tensor,
-        real: Tensor,
-        *,
-        regularize: bool = True,
-        drift: Tensor | None = None,
-    ) -> Tensor:
-        """Tell the latents of drags, less the drift: where nothing is to move, w_0 stays.
-
-        Parameters
-        ----------
-        ws, features, handles, targets, real, regularize
-            As for `forward`.
-        drift : Tensor, shape [B, steps, num_ws, w_dim], optional
-            Likewise `drift`, if it is known: it depends on all of them but the targets.
-
-        Returns
-        -------
-        Tensor, shape [B, steps, num_ws, w_dim]
-            w_1, ..., w_n.
-        """
-        if drift is None:
-            led, drift = self.led_and_drift(
-                ws, features, handles, targets, real, regularize=regularize
-            )
-        else:
-            led = self(ws, features, handles, targets, real, regularize=regularize)
-        return led - drift
-
-    def led_and_drift(
-        self,
-        ws: Tensor,
-        features: Tensor,
-        handles: Tensor,
-        targets: Tensor,
-        real: Tensor,
-        *,
-        regularize: bool = True,
-    ) -> tuple[Tensor, Tensor]:
-        """Tell the latents of drags, as `forward` does, and their drift, both at once.
-
-        Parameters are those of `forward`; both results are [B, steps, num_ws, w_dim].
-        """
-        # One batch of each drag and the same of no length is quicker than one after the other.
-        ends = torch.stack([targets, handles], dim=1).flatten(0, 1)
-        begins, points, heard = (each.repeat_interleave(2, 0) for each in (ws, handles, real))
-        told = self(begins, features, points, ends, heard, regularize=regularize)
-        led, stayed = told.unflatten(0, (-1, 2)).unbind(1)
-        return led, stayed - ws[:, None]
-
-    def drift(
-        self,
-        ws: Tensor,
-        features: Tensor,
-        handles: Tensor,
-        real: Tensor,
-        *,
-        regularize: bool = True,
-    ) -> Tensor:
-        """Tell how far latents are led where no handle is to move: [B, steps, num_ws, w_dim].
-
-        Parameters are those of `forward`.
-        """
-        stayed = self(ws, features, handles, handles, real, regularize=regularize)
-        return stayed - ws[:, None]
 
     def encode(self, features: Tensor, handles: Tensor, targets: Tensor, real: Tensor) -> Question:
         """Encode picture and points; parameters are those of `forward`."""

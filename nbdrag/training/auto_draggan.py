@@ -20,9 +20,9 @@ true ones instead; but after w_1 their rest is no secret, since all steps lead i
 only the first of five would be learnt.
 
 Predictions are also taken as they are used, less the drift, which is told for handles that stay
-where they are (`LatentPredictor.steady`). Then nothing says where latents lie from which nothing
-has been taken off yet; and far from likely ones the regularizer is of no use. So the mean square of
-the drift is in the loss.
+where they are (`nbdrag.editing.latent_drift`). Then nothing says where latents lie from which
+nothing has been taken off yet; and far from likely ones the regularizer is of no use. So the mean
+square of the drift is in the loss.
 
 The folder holds ``checkpoint.pt``, all there is to go on from; ``log.jsonl``, a line for every so
 many steps; ``options.json`` and ``commands.txt``. Ctrl-C, or the system's request to end, is taken
@@ -52,16 +52,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nbdrag.editing.latent_predictor import LatentPredictor, PredictorConfig
+from nbdrag.editing.latent_drift import Asked, led_and_drift
+from nbdrag.editing.latent_predictor import LatentPredictor
 from nbdrag.editing.latent_predictor_file import load_predictor, save_predictor
 from nbdrag.editing.latent_regularizer import spoilt
-from nbdrag.generators.stylegan2 import Generator
 from nbdrag.generators.zoo import load_generator
-from nbdrag.toonfaces.reader import load_reader
-from nbdrag.training.auto_draggan_drags import Drags, LandmarkDrags, Source
-from nbdrag.training.auto_draggan_landmarks import known_landmarks, read_portraits
-from nbdrag.training.auto_draggan_matches import MatchedDrags
+from nbdrag.training.auto_draggan_drags import Drags, Source
 from nbdrag.training.auto_draggan_options import TrainingOptions, settled, training_of
+from nbdrag.training.auto_draggan_start import make_source, untrained
 from nbdrag.training.gan import Interrupt
 
 Losses = dict[str, float]
@@ -204,69 +202,17 @@ def tell(
     Nothing is taken off unless it is to be `steady`.
     """
     _, sequence, handles, targets, real, *_ = drags
-    asked = (sequence[:, 0], drags.features, handles, targets, real)
+    asked = Asked(sequence[:, 0], drags.features, handles, targets, real)
     if not steady:
         told = predictor(*asked, regularize=regularize)
         return told, torch.zeros_like(told)
-    led, drift = predictor.led_and_drift(*asked, regularize=regularize)
+    led, drift = led_and_drift(predictor, asked, regularize=regularize)
     return led - drift, drift
 
 
 def falling(progress: float, least: float) -> float:
     """Half a cosine from 1 to `least`."""
     return least + (1 - least) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-
-
-# ----------------------------------------------------------------------------------------- starting
-
-
-@torch.no_grad()
-def untrained(generator: Generator, config: PredictorConfig, seed: int) -> LatentPredictor:
-    """A predictor that knows the scale of its generator's latents and features, no more."""
-    rng = torch.Generator().manual_seed(seed)
-    predictor = LatentPredictor(config, generator.content_hash, rng)
-    device = generator.w_avg.device
-    z = torch.randn(MEASURED, generator.z_dim, generator=rng).to(device)
-    ws = generator.mapping(z, truncation=0.7)
-    block = config.feature_block
-    maps = [
-        generator.synthesis(row, until=block, taps=(block,)).features[block] for row in ws.split(8)
-    ]
-    deviation, mean = torch.std_mean(torch.cat(maps), dim=(0, 2, 3))
-    predictor.to(device)
-    predictor.w_mean.copy_(generator.w_avg)
-    predictor.w_deviation.fill_(float(ws[:, 0].std(0).mean()))
-    predictor.feature_mean.copy_(mean)
-    predictor.feature_deviation.copy_(deviation.clamp_min(1e-4 * float(deviation.max())))
-    return predictor
-
-
-MEASURED = 64  # pictures that means and deviations are taken from
-
-
-def make_source(
-    generator: Generator, config: PredictorConfig, options: TrainingOptions, out: Path, way: str
-) -> Source:
-    """Drags by landmarks or by matches."""
-    if way == "matches":
-        return MatchedDrags(generator, config, pictures=options.pictures, drags=options.drags)
-    device = generator.w_avg.device
-    reader = load_reader().to(device)
-    portraits = read_portraits(
-        generator, reader, out / "portraits", options.portraits, options.seed
-    )
-    portraits = type(portraits)(*(each.to(device) for each in portraits))
-    known = known_landmarks(portraits, out, options.seed)
-    return LandmarkDrags(
-        generator,
-        config,
-        portraits,
-        known,
-        reader,
-        pictures=options.pictures,
-        drags=options.drags,
-        asked=options.asked,
-    )
 
 
 # ------------------------------------------------------------------------------------------ running

@@ -25,3 +25,9 @@ def generator() -> Generator:
 def ws(generator: Generator) -> Tensor:
     source = torch.Generator().manual_seed(4)
     return torch.randn(generator.num_ws, 8, dtype=torch.float64, generator=source)
+
+
+@pytest.fixture(scope="module")
+def small() -> Generator:
+    config = StyleGAN2Config(32, z_dim=8, w_dim=8, mapping_layers=1, channel_base=64)
+    return Generator(config).requires_grad_(False)

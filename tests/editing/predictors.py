@@ -1,6 +1,7 @@
 """A tiny predictor, untrained, for a tiny generator."""
 
 import torch
+from torch import Tensor
 
 from nbdrag.editing.latent_predictor import LatentPredictor, PredictorConfig
 from nbdrag.generators.stylegan2 import Generator
@@ -37,3 +38,12 @@ def tiny_predictor(generator: Generator, **changes: object) -> LatentPredictor:
     for parameter in predictor.regularizer.parameters():
         parameter.data.normal_(std=0.2, generator=rng)
     return predictor.eval().requires_grad_(False)
+
+
+def question(generator: Generator, pairs: int, batch: int = 2) -> tuple[Tensor, ...]:
+    """Drags of random pictures: ws, features, handles, targets, and which of them are real."""
+    rng = torch.Generator().manual_seed(pairs)
+    ws = generator.mapping(torch.randn(batch, 8, generator=rng))
+    features = generator.synthesis(ws, taps=(16,)).features[16]
+    points = 32 * torch.rand(2, batch, pairs, 2, generator=rng)
+    return ws, features, *points, torch.ones(batch, pairs, dtype=torch.bool)

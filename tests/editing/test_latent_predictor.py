@@ -2,28 +2,13 @@
 
 import pytest
 import torch
-from torch import Tensor
 from torch.nn.functional import interpolate
 
 from nbdrag.editing.features import sample
 from nbdrag.editing.latent_predictor import PATCH, PredictorConfig, patches
 from nbdrag.editing.latent_predictor_layers import Attention, DecoderLayer, EncoderLayer, normal
 from nbdrag.generators.stylegan2 import Generator, StyleGAN2Config
-from tests.editing.predictors import tiny_config, tiny_predictor
-
-
-@pytest.fixture(scope="module")
-def small() -> Generator:
-    config = StyleGAN2Config(32, z_dim=8, w_dim=8, mapping_layers=1, channel_base=64)
-    return Generator(config).requires_grad_(False)
-
-
-def question(generator: Generator, pairs: int, batch: int = 2) -> tuple[Tensor, ...]:
-    rng = torch.Generator().manual_seed(pairs)
-    ws = generator.mapping(torch.randn(batch, 8, generator=rng))
-    features = generator.synthesis(ws, taps=(16,)).features[16]
-    points = 32 * torch.rand(2, batch, pairs, 2, generator=rng)
-    return ws, features, *points, torch.ones(batch, pairs, dtype=torch.bool)
+from tests.editing.predictors import question, tiny_config, tiny_predictor
 
 
 def test_it_tells_n_latents_and_leaves_the_last_rows(small):
@@ -71,32 +56,6 @@ def test_drags_of_one_picture_share_its_features(small):
         atol=1e-5,
         rtol=1e-5,
     )
-
-
-def test_where_nothing_is_to_move_a_steady_latent_stays(small):
-    ws, features, handles, _, real = question(small, 3)
-    predictor = tiny_predictor(small)
-    assert predictor.drift(ws, features, handles, real).abs().max() > 1e-2
-    told = predictor.steady(ws, features, handles, handles, real)
-    torch.testing.assert_close(told, ws[:, None].expand_as(told), atol=1e-5, rtol=1e-5)
-
-
-@pytest.mark.parametrize("regularize", [True, False])
-def test_steady_latents_are_those_told_less_the_drift(small, regularize):
-    ws, features, *_ = question(small, 1)
-    _, _, handles, targets, real = question(small, 4, batch=6)
-    real[1::2, 2:] = False
-    predictor, starts = tiny_predictor(small), ws.repeat_interleave(3, dim=0)
-    asked = (starts, features, handles)
-    told = predictor(*asked, targets, real, regularize=regularize)
-    stayed = predictor(*asked, handles, real, regularize=regularize)
-    expected = told - (stayed - starts[:, None])
-    steady = predictor.steady(*asked, targets, real, regularize=regularize)
-    torch.testing.assert_close(steady, expected, atol=1e-5, rtol=1e-5)
-    drift = predictor.drift(*asked, real, regularize=regularize)
-    again = predictor.steady(*asked, targets, real, regularize=regularize, drift=drift)
-    torch.testing.assert_close(again, expected, atol=1e-5, rtol=1e-5)
-    assert (told - expected).abs().max() > 1e-2
 
 
 def test_each_latent_knows_the_ones_before(small):

@@ -9,6 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from nbdrag.editing import latent_drift
+from nbdrag.editing.latent_drift import Asked
 from nbdrag.editing.latent_predictor import LatentPredictor, PredictorConfig
 from nbdrag.editing.latent_predictor_file import load_predictor, save_predictor
 from nbdrag.generators.checkpoint import save_generator
@@ -23,7 +25,6 @@ from nbdrag.training.auto_draggan import (
     main,
     tell,
     train,
-    untrained,
 )
 from nbdrag.training.auto_draggan_drags import (
     ASKED_WEIGHT,
@@ -51,6 +52,7 @@ from nbdrag.training.auto_draggan_options import (
     settled,
     training_of,
 )
+from nbdrag.training.auto_draggan_start import untrained
 from tests.editing.predictors import tiny_config, tiny_predictor
 
 TINY = StyleGAN2Config(32, z_dim=6, w_dim=6, mapping_layers=1, channel_base=64)
@@ -500,10 +502,9 @@ def test_latents_are_told_with_their_drift(generator, config):
         assert told.shape == drift.shape == drags.sequence[:, 1:].shape
         alone = predictor(drags.sequence[:, 0], drags.features, *points, regularize=regularize)
         torch.testing.assert_close(told + drift, alone, atol=1e-5, rtol=1e-5)
-        steady = predictor.steady(
-            drags.sequence[:, 0], drags.features, *points, regularize=regularize
-        )
-        torch.testing.assert_close(told, steady, atol=1e-5, rtol=1e-5)
+        asked = Asked(drags.sequence[:, 0], drags.features, *points)
+        expected = latent_drift.steady(predictor, asked, regularize=regularize)
+        torch.testing.assert_close(told, expected, atol=1e-5, rtol=1e-5)
         told, drift = tell(predictor, drags, regularize=regularize, steady=False)
         assert torch.equal(told, alone)
         assert not drift.any()

@@ -13,7 +13,7 @@ from nbdrag.generators.zoo import load_generator
 from nbdrag.metrics import mean_distance
 from nbdrag.toonfaces.reader import Reader, load_reader
 from nbdrag.training import auto_draggan_quality as quality
-from nbdrag.training.auto_draggan import untrained
+from nbdrag.training.auto_draggan_start import untrained
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from nbdrag.editing import latent_drift
 from nbdrag.editing.auto_draggan import auto_drag, auto_drag_batch, masked_picture
+from nbdrag.editing.latent_drift import Asked
 from nbdrag.editing.latent_predictor import LatentPredictor
 from nbdrag.generators.stylegan2 import Generator
 from nbdrag.runtime.frames import Picture
@@ -153,12 +155,12 @@ def test_the_drift_is_told_once_for_the_same_handles(
     session, passes = following_session, Passes(following_session)
     told, start = [], session.ws
 
-    def counted(self: object, *args: torch.Tensor, **keys: object) -> torch.Tensor:
-        told.append(args[2].tolist())
-        return drift(self, *args, **keys)
+    def counted(own: LatentPredictor, asked: Asked, **keys: bool) -> torch.Tensor:
+        told.append(asked.handles.tolist())
+        return drift(own, asked, **keys)
 
-    drift = LatentPredictor.drift
-    monkeypatch.setattr(LatentPredictor, "drift", counted)
+    drift = latent_drift.drift
+    monkeypatch.setattr(latent_drift, "drift", counted)
     for points in (NEAR, ((8.0, 8.0, 12.0, 9.0),), ((9.0, 8.0, 12.0, 9.0),), PAIRS):
         session.hold(points)
         seen = passes.wait_for(points)
